@@ -1,0 +1,85 @@
+/**
+ * Descriptors: what a piece of content is, how large, and by which digest (image-spec, "OCI Content Descriptors").
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as Digest from "./Digest.js"
+import * as Platform from "./Platform.js"
+
+const mediaType = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/
+
+/**
+ * A media type by RFC 6838.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const MediaTypeString = Schema.String.pipe(Schema.pattern(mediaType, { identifier: "MediaType" }))
+
+/**
+ * Whether the string is a media type by RFC 6838.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isMediaType = (input: string): boolean => mediaType.test(input)
+
+/**
+ * A size in bytes: an integer from 0 to 2^53 - 1. Larger ones, which JSON could not carry exactly, are refused.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Size = Schema.Number.pipe(
+  Schema.filter((n) => Number.isSafeInteger(n) && n >= 0, { identifier: "Size" })
+)
+
+/**
+ * Annotations: string to string; `null`, which some registries send, counts as absent.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Annotations = Schema.Record({ key: Schema.String, value: Schema.String })
+
+/** An optional property for which `null` means absent. */
+const absent = { exact: true, nullable: true } as const
+
+/**
+ * The schema of a descriptor. Unknown properties are let through, unknown media types and digest algorithms are fine
+ * (R-200, R-202).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Descriptor = Schema.Struct({
+  mediaType: MediaTypeString,
+  digest: Digest.Digest,
+  size: Size,
+  urls: Schema.optionalWith(Schema.Array(Schema.String), absent),
+  annotations: Schema.optionalWith(Annotations, absent),
+  data: Schema.optionalWith(Schema.String, absent),
+  artifactType: Schema.optionalWith(Schema.String, absent),
+  platform: Schema.optionalWith(Platform.Platform, absent)
+})
+
+/**
+ * `size` is in bytes, `data` is the content itself in base64, `urls` are never fetched by this library unless asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Descriptor = typeof Descriptor.Type
+
+/**
+ * A descriptor of bytes at hand.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromBytes = (
+  bytes: Uint8Array,
+  mediaType: string,
+  algorithm: Digest.Algorithm = "sha256"
+): Descriptor => ({ mediaType, digest: Digest.fromBytes(bytes, algorithm), size: bytes.byteLength })

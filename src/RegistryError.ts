@@ -1,0 +1,396 @@
+/**
+ * What went wrong, below any one operation: the union `RegistryError` and its members. The errors that say what you
+ * were doing (`GetImageError`, `CopyError`, …) are in `OperationError` and carry one of these as their `cause`.
+ *
+ * No error here holds a request, a header, a credential or a query string: the URL is the address without its query,
+ * and text that a registry sent is stripped of control characters.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("effect-oci/RegistryError")
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * One entry of a registry's `errors[]` body (distribution-spec, "Error Codes"). Unknown codes are kept as they are;
+ * `message` is cleaned for printing, `detail` is whatever JSON the registry sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class ErrorEntry extends Schema.Class<ErrorEntry>("effect-oci/RegistryError/ErrorEntry")({
+  code: Schema.String,
+  message: Schema.optional(Schema.String),
+  detail: Schema.optional(Schema.Unknown)
+}) {}
+
+/** The fields that every error answered over HTTP has: status 0 is never used, the URL has no query. */
+const http = {
+  method: Schema.String,
+  url: Schema.String,
+  status: Schema.Number,
+  errors: Schema.Array(ErrorEntry)
+}
+
+interface HttpFields {
+  readonly method: string
+  readonly url: string
+  readonly status: number
+  readonly errors: ReadonlyArray<ErrorEntry>
+}
+
+const words = (errors: ReadonlyArray<ErrorEntry>): string =>
+  errors.length === 0
+    ? ""
+    : `: ${
+      errors.map((e) => (e.message === undefined || e.message === "" ? e.code : `${e.code} (${e.message})`)).join(", ")
+    }`
+
+const answered = (fields: HttpFields): string =>
+  `${fields.method} ${fields.url} was answered ${fields.status}${words(fields.errors)}`
+
+/**
+ * The registry or its token server asked for credentials, or refused the ones it got (401). `credentials` says which
+ * were tried, for instance `anonymous` or `basic credentials of user "ci"`, never their value.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-oci/RegistryError/Unauthorized")(
+  "Unauthorized",
+  { ...http, credentials: Schema.String }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    const advice = this.credentials === "anonymous"
+      ? "provide credentials for this registry, or check the name: many registries answer 401 for a repository that does not exist"
+      : "check these credentials and what they may do in this repository"
+    return `${answered(this)}; tried ${this.credentials}: ${advice}`
+  }
+}
+
+/**
+ * The registry knows who asks and says no (403).
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Denied extends Schema.TaggedError<Denied>("effect-oci/RegistryError/Denied")(
+  "Denied",
+  { ...http, credentials: Schema.String }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${answered(this)}; access denied with ${this.credentials}`
+  }
+}
+
+/**
+ * Too many requests (429), still after the retries. `retryAfter` is how long the registry asked to wait, when it said.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RateLimited extends Schema.TaggedError<RateLimited>("effect-oci/RegistryError/RateLimited")(
+  "RateLimited",
+  { ...http, retryAfter: Schema.optional(Schema.DurationFromSelf) }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    const wait = this.retryAfter === undefined ? "" : `; it asks to wait ${Duration.format(this.retryAfter)}`
+    return `${answered(this)}${wait}`
+  }
+}
+
+/**
+ * The content is not what its digest says. `resource` names the content: a reference, or `blob <digest>`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class DigestMismatch extends Schema.TaggedError<DigestMismatch>("effect-oci/RegistryError/DigestMismatch")(
+  "DigestMismatch",
+  { resource: Schema.String, expected: Schema.String, actual: Schema.String }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${this.resource} has digest ${this.actual}, expected ${this.expected}`
+  }
+}
+
+/**
+ * The content is longer or shorter than its descriptor says. Sizes are bytes; of content that is too long, `actual` is
+ * how much had come when the reading stopped.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SizeMismatch extends Schema.TaggedError<SizeMismatch>("effect-oci/RegistryError/SizeMismatch")(
+  "SizeMismatch",
+  { resource: Schema.String, expected: Schema.Number, actual: Schema.Number }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${this.resource} is ${this.expected} bytes by its descriptor, but ${this.actual} bytes came`
+  }
+}
+
+/**
+ * A manifest that cannot be read or must not be trusted, or one that the registry refused. `reason` tells which.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ManifestInvalid extends Schema.TaggedError<ManifestInvalid>("effect-oci/RegistryError/ManifestInvalid")(
+  "ManifestInvalid",
+  { resource: Schema.String, reason: Schema.String, errors: Schema.Array(ErrorEntry) }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `manifest ${this.resource} is not valid: ${this.reason}${words(this.errors)}`
+  }
+}
+
+/**
+ * A manifest type this library does not work with, Docker's schema 1 above all.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnsupportedMediaType
+  extends Schema.TaggedError<UnsupportedMediaType>("effect-oci/RegistryError/UnsupportedMediaType")(
+    "UnsupportedMediaType",
+    { resource: Schema.String, mediaType: Schema.String, reason: Schema.String }
+  )
+{
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${this.resource} has media type ${this.mediaType}: ${this.reason}`
+  }
+}
+
+/**
+ * An upload session went wrong in a way that another try does not mend: a refused blob, a `Location` that must not be
+ * followed, a session that never advances.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UploadInvalid extends Schema.TaggedError<UploadInvalid>("effect-oci/RegistryError/UploadInvalid")(
+  "UploadInvalid",
+  { ...http, reason: Schema.String }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${answered(this)}; upload failed: ${this.reason}`
+  }
+}
+
+/**
+ * A status that the specification does not foresee for the request, or a server error that outlived the retries.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>("effect-oci/RegistryError/UnexpectedStatus")(
+  "UnexpectedStatus",
+  http
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return answered(this)
+  }
+}
+
+/**
+ * No usable answer came: the connection failed or broke, the certificate is bad, nothing moved for the idle timeout, a
+ * body is larger than allowed, or a redirect points where it must not.
+ *
+ * - `Connect`: no connection (refused, name not found, unreachable)
+ * - `Tls`: the certificate or the handshake
+ * - `Reset`: the connection broke in the middle
+ * - `Timeout`: nothing moved for the idle timeout
+ * - `TooLarge`: a manifest, token or error body passed its limit
+ * - `Redirect`: too many hops, or one that is not allowed
+ * - `Protocol`: an answer that is not what the protocol says
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class TransportError extends Schema.TaggedError<TransportError>("effect-oci/RegistryError/TransportError")(
+  "TransportError",
+  {
+    method: Schema.String,
+    url: Schema.String,
+    reason: Schema.Literal("Connect", "Tls", "Reset", "Timeout", "TooLarge", "Redirect", "Protocol"),
+    description: Schema.String
+  }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${this.method} ${this.url} failed (${this.reason}): ${this.description}`
+  }
+}
+
+/**
+ * Credentials could not be had: a helper failed, a token answer is unusable, a configuration is malformed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CredentialsError extends Schema.TaggedError<CredentialsError>("effect-oci/RegistryError/CredentialsError")(
+  "CredentialsError",
+  { registry: Schema.String, reason: Schema.String }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `no usable credentials for ${this.registry}: ${this.reason}`
+  }
+}
+
+/**
+ * An image was asked for and the reference names something else; `advice` says what to call instead.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NotAnImage extends Schema.TaggedError<NotAnImage>("effect-oci/RegistryError/NotAnImage")(
+  "NotAnImage",
+  { resource: Schema.String, mediaType: Schema.String, advice: Schema.String }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${this.resource} is not a single image but ${this.mediaType}: ${this.advice}`
+  }
+}
+
+/**
+ * An index was asked for and the reference names something else; `advice` says what to call instead.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NotAnIndex extends Schema.TaggedError<NotAnIndex>("effect-oci/RegistryError/NotAnIndex")(
+  "NotAnIndex",
+  { resource: Schema.String, mediaType: Schema.String, advice: Schema.String }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${this.resource} is not an index but ${this.mediaType}: ${this.advice}`
+  }
+}
+
+/**
+ * An argument that can never work; found before any request is sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidInput extends Schema.TaggedError<InvalidInput>("effect-oci/RegistryError/InvalidInput")(
+  "InvalidInput",
+  { field: Schema.String, reason: Schema.String }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `invalid ${this.field}: ${this.reason}`
+  }
+}
+
+/**
+ * The destination already names something else and must not be overwritten.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-oci/RegistryError/AlreadyExists")(
+  "AlreadyExists",
+  { reference: Schema.String, digest: Schema.String }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${this.reference} already exists with digest ${this.digest}`
+  }
+}
+
+/**
+ * A store on disk could not be read or written.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class StorageError extends Schema.TaggedError<StorageError>("effect-oci/RegistryError/StorageError")(
+  "StorageError",
+  { path: Schema.String, reason: Schema.String }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${this.path}: ${this.reason}`
+  }
+}
+
+/**
+ * Everything that can go wrong below an operation.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type RegistryError =
+  | Unauthorized
+  | Denied
+  | RateLimited
+  | DigestMismatch
+  | SizeMismatch
+  | ManifestInvalid
+  | UnsupportedMediaType
+  | UploadInvalid
+  | UnexpectedStatus
+  | TransportError
+  | CredentialsError
+  | NotAnImage
+  | NotAnIndex
+  | InvalidInput
+  | AlreadyExists
+  | StorageError
+
+/**
+ * The schema of the union, for those who store or send errors.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RegistryError = Schema.Union(
+  Unauthorized,
+  Denied,
+  RateLimited,
+  DigestMismatch,
+  SizeMismatch,
+  ManifestInvalid,
+  UnsupportedMediaType,
+  UploadInvalid,
+  UnexpectedStatus,
+  TransportError,
+  CredentialsError,
+  NotAnImage,
+  NotAnIndex,
+  InvalidInput,
+  AlreadyExists,
+  StorageError
+)
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isRegistryError = (u: unknown): u is RegistryError => Predicate.hasProperty(u, TypeId)

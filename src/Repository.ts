@@ -1,0 +1,169 @@
+/**
+ * A repository: a named place with manifests, blobs and tags. One in a registry, an OCI image layout on disk and one in
+ * memory all are a `Repository`, and what copies images is written over two of them, whatever they are.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type * as Stream from "effect/Stream"
+import type * as Descriptor from "./Descriptor.js"
+import type * as Digest from "./Digest.js"
+import type * as Manifest from "./Manifest.js"
+import type { NotFound } from "./OperationError.js"
+import type { RegistryError } from "./RegistryError.js"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("effect-oci/Repository")
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * What all repositories that one client hands out share: which blobs it has seen where, and the transfers in flight.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Session {
+  /** Remembers that a repository of a registry holds a blob. */
+  readonly markBlob: (registry: string, repository: string, digest: Digest.Digest) => void
+
+  /** Forgets what `markBlob` remembered: the registry said otherwise. */
+  readonly forgetBlob: (registry: string, repository: string, digest: Digest.Digest) => void
+
+  /** Names of the repositories of a registry in which the blob has been seen, in the order of the sightings. */
+  readonly repositoriesWith: (registry: string, digest: Digest.Digest) => ReadonlyArray<string>
+
+  /**
+   * Single flight: runs the effect, unless one with the same key is under way, whose success is shared then. When the
+   * one under way fails or is interrupted, those who waited run their own, one at a time.
+   */
+  readonly single: <A, E, R>(key: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+/**
+ * How a method of a repository fails: `NotFound` for what is not there, else what went wrong.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type Failure = RegistryError | NotFound
+
+/**
+ * What became of a blob that was to be put: its bytes went over the wire, or it was mounted from another repository.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PutBlobOutcome = "Uploaded" | "Mounted"
+
+/**
+ * A part of a blob, in bytes. `length` is to the end by default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Range {
+  readonly offset: number
+  readonly length?: number | undefined
+}
+
+/**
+ * The interface. `reference` is a tag or a digest everywhere. Methods that a kind of repository may lack are optional
+ * properties, so that their absence shows in the type.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Repository {
+  readonly [TypeId]: TypeId
+
+  /** The registry it is in, as references name it (`docker.io`), or what stands for one (`file:…`, `memory`). */
+  readonly registry: string
+
+  /** Its name within the registry: `library/alpine`. */
+  readonly name: string
+
+  /** What all repositories of one client share. */
+  readonly session: Session
+
+  /** Descriptor of a manifest, without the manifest itself where that can be had. */
+  readonly resolve: (reference: string) => Effect.Effect<Descriptor.Descriptor, Failure>
+
+  /**
+   * A manifest, its bytes verified when the reference is a digest. Of `expected`, size and media type are checked as
+   * well.
+   */
+  readonly getManifest: (
+    reference: string,
+    options?: { readonly expected?: Descriptor.Descriptor | undefined }
+  ) => Effect.Effect<Manifest.Manifest, Failure>
+
+  /**
+   * Stores a manifest's bytes as they are, by its digest or under `tag`. Gives back the digest.
+   */
+  readonly putManifest: (
+    manifest: Pick<Manifest.Manifest, "descriptor" | "raw">,
+    options?: { readonly tag?: string | undefined }
+  ) => Effect.Effect<Digest.Digest, Failure>
+
+  /** Whether the blob is there. */
+  readonly hasBlob: (digest: Digest.Digest) => Effect.Effect<boolean, Failure>
+
+  /**
+   * The bytes of a blob. Whole, they are verified: the stream fails instead of ending on wrong content. Of a `range`
+   * only the length is. A `size` of the blob, when known, is checked too.
+   */
+  readonly getBlob: (
+    blob: Pick<Descriptor.Descriptor, "digest"> & { readonly size?: number | undefined },
+    range?: Range
+  ) => Stream.Stream<Uint8Array, Failure>
+
+  /**
+   * Stores a blob. `content` is run once for each try, and not at all when the blob could be mounted from `mountFrom`,
+   * a repository of the same registry. The blob is there when the effect succeeds, and only if the bytes were right.
+   */
+  readonly putBlob: <E, R>(
+    blob: Pick<Descriptor.Descriptor, "digest" | "size">,
+    content: Stream.Stream<Uint8Array, E, R>,
+    options?: { readonly mountFrom?: string | undefined }
+  ) => Effect.Effect<PutBlobOutcome, Failure | E, R>
+
+  /** The tags, in the order the registry lists them. */
+  readonly tags: Stream.Stream<string, Failure>
+
+  /**
+   * Makes a blob of another repository of the same registry appear here without moving it. False when the registry
+   * declined; the blob must be put then.
+   */
+  readonly mountBlob?:
+    | ((blob: Pick<Descriptor.Descriptor, "digest" | "size">, from: string) => Effect.Effect<boolean, Failure>)
+    | undefined
+
+  /** Descriptors of the manifests whose `subject` is the digest. */
+  readonly referrers?:
+    | ((
+      digest: Digest.Digest,
+      options?: { readonly artifactType?: string | undefined }
+    ) => Stream.Stream<Descriptor.Descriptor, Failure>)
+    | undefined
+
+  /** Removes a tag, or a manifest and all tags that name it. */
+  readonly deleteManifest?: ((reference: string) => Effect.Effect<void, Failure>) | undefined
+
+  /** Removes a blob. */
+  readonly deleteBlob?: ((digest: Digest.Digest) => Effect.Effect<void, Failure>) | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isRepository = (u: unknown): u is Repository => Predicate.hasProperty(u, TypeId)

@@ -1,0 +1,56 @@
+/**
+ * One request to a registry, with everything that every request needs: authentication, redirects, retries, the idle
+ * watchdog, limits on what is read, and errors that hold no secret.
+ *
+ * @internal
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { RegistryError, TransportError } from "../../RegistryError.js"
+
+/** A body that can be sent again: `content` is run once for each try. `length` in bytes becomes the Content-Length. */
+export type Body =
+  | { readonly _tag: "Bytes"; readonly bytes: Uint8Array; readonly contentType: string }
+  | {
+    readonly _tag: "Stream"
+    readonly content: Stream.Stream<Uint8Array, unknown>
+    readonly contentType: string
+    readonly length: number | undefined
+  }
+
+export interface Request {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE"
+  /** The registry's name as references have it (`docker.io`): decides host, scheme, credentials, tokens and limits. */
+  readonly registry: string
+  /** A path with query on the registry's API host (`/v2/…`), or an absolute URL that the registry gave, byte for byte. */
+  readonly url: string
+  /** Token scopes the request needs: `repository:library/alpine:pull`. */
+  readonly scopes: ReadonlyArray<string>
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: Body | undefined
+  /** Statuses handed back as values; every other final status becomes a `RegistryError`. */
+  readonly accept: ReadonlyArray<number>
+  /**
+   * Whether the request may be sent again after a failure whose effect on the registry is unknown (a lost answer, a
+   * 5xx). A 401 whose request was not acted on, and a 429, are always tried again.
+   */
+  readonly replay: boolean
+}
+
+export interface Response {
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  /** Where the answer came from after redirects: the base for a `Location` or `Link` in it. */
+  readonly url: string
+  /** The body, watched for stalls, to be run once. */
+  readonly stream: Stream.Stream<Uint8Array, TransportError>
+  /** The whole body, or `TooLarge` past the limit in bytes. */
+  readonly bytes: (limit: number) => Effect.Effect<Uint8Array, TransportError>
+}
+
+export interface Transport {
+  /** The scope holds the connection: closing it aborts what has not been read. */
+  readonly execute: (request: Request) => Effect.Effect<Response, RegistryError, Scope.Scope>
+}
