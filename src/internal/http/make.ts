@@ -13,7 +13,7 @@ import type * as RegistryConfig from "../../RegistryConfig.js"
 import type { InvalidInput, RegistryError, TransportError } from "../../RegistryError.js"
 import { read, type Refusal, toError } from "./answer.js"
 import * as Auth from "./auth.js"
-import { collect, drain, drainOnClose, raw, watched } from "./body.js"
+import { collect, drain, drainOnClose, watched } from "./body.js"
 import { failure } from "./failure.js"
 import { type Arrival, follow, inChildScope } from "./follow.js"
 import * as Host from "./host.js"
@@ -85,11 +85,12 @@ export const makeTransport = Effect.fnUntraced(function*(
 
   const respond = <E>(
     { request }: Prepared<E>,
-    { response, url }: Arrival
+    arrival: Arrival
   ): Effect.Effect<Response, Failed<E>, Scope.Scope> => {
+    const { response, url } = arrival
     const about = { method: request.method, url }
+    const body = request.method === "HEAD" ? Stream.empty : watched(about, idle, arrival)
     const { headers, status } = response
-    const body = request.method === "HEAD" ? Stream.empty : watched(about, idle, raw(about, response))
     if (request.buffer !== undefined) {
       return collect(about, headers, body, request.buffer).pipe(
         Effect.mapError(fromTransport),
@@ -139,12 +140,12 @@ export const makeTransport = Effect.fnUntraced(function*(
       }
       return {
         _tag: "Refused" as const,
-        refusal: yield* read(idle, method, arrival.url, response),
+        refusal: yield* read(idle, method, arrival),
         challenge: response.headers["www-authenticate"],
         home: arrival.home
       }
     })
-    return inChildScope(exchange, (outcome: Outcome) => outcome._tag === "Accepted")
+    return inChildScope(() => exchange, (outcome: Outcome) => outcome._tag === "Accepted")
   }
 
   /**
