@@ -10,14 +10,19 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { line } from "./internal/text.js"
 
 /**
+ * What marks the errors of this module.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: unique symbol = Symbol.for("effect-oci/RegistryError")
 
 /**
+ * The type of the mark.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -51,12 +56,13 @@ interface HttpFields {
   readonly errors: ReadonlyArray<ErrorEntry>
 }
 
-const words = (errors: ReadonlyArray<ErrorEntry>): string =>
-  errors.length === 0
-    ? ""
-    : `: ${
-      errors.map((e) => (e.message === undefined || e.message === "" ? e.code : `${e.code} (${e.message})`)).join(", ")
-    }`
+/** The registry's own words; the first few of many, all of them are in `errors`. */
+const words = (errors: ReadonlyArray<ErrorEntry>): string => {
+  if (errors.length === 0) return ""
+  const shown = errors.slice(0, 5)
+    .map((e) => (e.message === undefined || e.message === "" ? e.code : `${e.code} (${e.message})`))
+  return `: ${shown.join(", ")}${errors.length > shown.length ? `, and ${errors.length - shown.length} more` : ""}`
+}
 
 const answered = (fields: HttpFields): string =>
   `${fields.method} ${fields.url} was answered ${fields.status}${words(fields.errors)}`
@@ -77,7 +83,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-oci/R
     const advice = this.credentials === "anonymous"
       ? "provide credentials for this registry, or check the name: many registries answer 401 for a repository that does not exist"
       : "check these credentials and what they may do in this repository"
-    return `${answered(this)}; tried ${this.credentials}: ${advice}`
+    return line(`${answered(this)}; tried ${this.credentials}: ${advice}`)
   }
 }
 
@@ -93,7 +99,7 @@ export class Denied extends Schema.TaggedError<Denied>("effect-oci/RegistryError
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${answered(this)}; access denied with ${this.credentials}`
+    return line(`${answered(this)}; access denied with ${this.credentials}`)
   }
 }
 
@@ -105,12 +111,12 @@ export class Denied extends Schema.TaggedError<Denied>("effect-oci/RegistryError
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>("effect-oci/RegistryError/RateLimited")(
   "RateLimited",
-  { ...http, retryAfter: Schema.optional(Schema.DurationFromSelf) }
+  { ...http, retryAfter: Schema.optional(Schema.Duration) }
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     const wait = this.retryAfter === undefined ? "" : `; it asks to wait ${Duration.format(this.retryAfter)}`
-    return `${answered(this)}${wait}`
+    return line(`${answered(this)}${wait}`)
   }
 }
 
@@ -126,7 +132,7 @@ export class DigestMismatch extends Schema.TaggedError<DigestMismatch>("effect-o
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.resource} has digest ${this.actual}, expected ${this.expected}`
+    return line(`${this.resource} has digest ${this.actual}, expected ${this.expected}`)
   }
 }
 
@@ -143,7 +149,7 @@ export class SizeMismatch extends Schema.TaggedError<SizeMismatch>("effect-oci/R
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.resource} is ${this.expected} bytes by its descriptor, but ${this.actual} bytes came`
+    return line(`${this.resource} is ${this.expected} bytes by its descriptor, but ${this.actual} bytes came`)
   }
 }
 
@@ -159,7 +165,7 @@ export class ManifestInvalid extends Schema.TaggedError<ManifestInvalid>("effect
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `manifest ${this.resource} is not valid: ${this.reason}${words(this.errors)}`
+    return line(`manifest ${this.resource} is not valid: ${this.reason}${words(this.errors)}`)
   }
 }
 
@@ -177,7 +183,7 @@ export class UnsupportedMediaType
 {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.resource} has media type ${this.mediaType}: ${this.reason}`
+    return line(`${this.resource} has media type ${this.mediaType}: ${this.reason}`)
   }
 }
 
@@ -194,7 +200,7 @@ export class UploadInvalid extends Schema.TaggedError<UploadInvalid>("effect-oci
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${answered(this)}; upload failed: ${this.reason}`
+    return line(`${answered(this)}; upload failed: ${this.reason}`)
   }
 }
 
@@ -210,7 +216,7 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>("effe
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return answered(this)
+    return line(answered(this))
   }
 }
 
@@ -240,7 +246,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-o
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.method} ${this.url} failed (${this.reason}): ${this.description}`
+    return line(`${this.method} ${this.url} failed (${this.reason}): ${this.description}`)
   }
 }
 
@@ -256,7 +262,7 @@ export class CredentialsError extends Schema.TaggedError<CredentialsError>("effe
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `no usable credentials for ${this.registry}: ${this.reason}`
+    return line(`no usable credentials for ${this.registry}: ${this.reason}`)
   }
 }
 
@@ -272,7 +278,7 @@ export class NotAnImage extends Schema.TaggedError<NotAnImage>("effect-oci/Regis
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.resource} is not a single image but ${this.mediaType}: ${this.advice}`
+    return line(`${this.resource} is not a single image but ${this.mediaType}: ${this.advice}`)
   }
 }
 
@@ -288,7 +294,7 @@ export class NotAnIndex extends Schema.TaggedError<NotAnIndex>("effect-oci/Regis
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.resource} is not an index but ${this.mediaType}: ${this.advice}`
+    return line(`${this.resource} is not an index but ${this.mediaType}: ${this.advice}`)
   }
 }
 
@@ -304,7 +310,7 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>("effect-oci/R
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `invalid ${this.field}: ${this.reason}`
+    return line(`invalid ${this.field}: ${this.reason}`)
   }
 }
 
@@ -320,7 +326,7 @@ export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-oci
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.reference} already exists with digest ${this.digest}`
+    return line(`${this.reference} already exists with digest ${this.digest}`)
   }
 }
 
@@ -336,7 +342,7 @@ export class StorageError extends Schema.TaggedError<StorageError>("effect-oci/R
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.path}: ${this.reason}`
+    return line(`${this.path}: ${this.reason}`)
   }
 }
 
@@ -390,6 +396,8 @@ export const RegistryError = Schema.Union(
 )
 
 /**
+ * Whether the value is one of the errors of this module.
+ *
  * @since 0.1.0
  * @category guards
  */
