@@ -67,6 +67,23 @@ describe("putBlob in chunks", () => {
       assert.deepStrictEqual(seen.slice(1).map((one) => one.headers["content-range"]), ["0-599", "600-999"])
     }))
 
+  it.effect("holds no chunk in memory that a registry makes absurdly large", () =>
+    Effect.gen(function*() {
+      const headers = { ...opened.headers, "oci-chunk-min-length": "1000000000000" }
+      const { repository, seen } = yield* script([{ ...opened, headers }, { status: 413 }, created], { config })
+      yield* bad(repository.putBlob({ ...blob, size: 2e12 }, content))
+      assert.deepStrictEqual(seen.map((one) => one.request.method).slice(0, 2), ["POST", "PUT"])
+    }))
+
+  it.effect("sends nothing when the chunk size is none", () =>
+    Effect.gen(function*() {
+      for (const chunkSize of [0, -1, 0.5, NaN, Infinity]) {
+        const { repository, seen } = yield* script([], { config: { hosts: { [registry]: { chunkSize } } } })
+        assert.strictEqual((yield* bad(repository.putBlob(blob, content)))._tag, "InvalidInput")
+        assert.strictEqual(seen.length, 0)
+      }
+    }))
+
   it.effect("ECR: takes 201 for a PATCH and believes its own count, not a stale Range", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script(
