@@ -10,9 +10,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { TransportError } from "../../RegistryError.js"
 import { failure, fromPlatform } from "./failure.js"
+import type { Pull } from "./transport.js"
 
 /** What the messages of a body's failures name. */
 interface About {
@@ -33,8 +35,8 @@ export const watched = (
   about: About,
   idle: Duration.Duration,
   { abort, response }: { readonly response: HttpClientResponse; readonly abort: Effect.Effect<void> }
-): Stream.Stream<Uint8Array, TransportError> =>
-  Stream.fromPull(Effect.gen(function*() {
+): Effect.Effect<Pull, never, Scope.Scope> =>
+  Effect.gen(function*() {
     const clock = yield* Effect.clock
     const pull = yield* Stream.toPull(response.stream)
     const limit = Duration.toMillis(idle)
@@ -68,7 +70,7 @@ export const watched = (
         return Exit.succeed(chunk)
       }
     })
-  }))
+  })
 
 /** @internal */
 export const stalled = (about: About, idle: Duration.Duration, what: string): TransportError =>
@@ -101,7 +103,7 @@ const join = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
 export const collect = (
   about: About,
   headers: Readonly<Record<string, string | undefined>>,
-  self: Stream.Stream<Uint8Array, TransportError>,
+  body: Effect.Effect<Pull, never, Scope.Scope>,
   limit: number
 ): Effect.Effect<Uint8Array, TransportError> =>
   Effect.suspend(() => {
@@ -112,7 +114,7 @@ export const collect = (
     if (length !== undefined && length > limit) return tooLarge
     const parts: Array<Uint8Array> = []
     let size = 0
-    return Stream.runForEachChunk(self, (chunk) => {
+    return Stream.runForEachChunk(Stream.fromPull(body), (chunk) => {
       for (const part of chunk) {
         size += part.length
         if (size > limit) return tooLarge

@@ -227,7 +227,7 @@ const open = (
     Effect.flatMap((response) => {
       const skip = placed(transfer, response)
       return typeof skip === "number"
-        ? Effect.map(Stream.toPull(response.stream), (pull) => ({ scope, pull, status: response.status, skip }))
+        ? Effect.map(response.pull, (pull) => ({ scope, pull, status: response.status, skip }))
         : skip
     })
   )
