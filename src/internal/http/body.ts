@@ -21,59 +21,94 @@ interface About {
   readonly url: string
 }
 
+/** After so many bytes a body is taken to come from a socket, which `abort` ends. */
+const surelyLive = 1024 * 1024
+
 /**
  * Fails with a `Timeout` when a pull takes longer than `idle`. The time that the consumer takes does not count. One
  * watchdog fiber for the whole body looks at a timestamp: a timer for each chunk would halve the throughput.
+ *
+ * A pull that must be given up needs a fiber of its own, which costs too much for each chunk of a large body. So after
+ * the first MiB pulls are run as they are, and the watchdog ends one by `abort`, which every client that has sockets
+ * heeds. Without `abort` each pull has its own fiber.
  *
  * @internal
  */
 export const watched = (
   about: About,
   idle: Duration.Duration,
-  self: Stream.Stream<Uint8Array, TransportError>
+  self: Stream.Stream<Uint8Array, TransportError>,
+  abort?: Effect.Effect<void>
 ): Stream.Stream<Uint8Array, TransportError> =>
   Stream.fromPull(Effect.gen(function*() {
     const clock = yield* Effect.clock
     const pull = yield* Stream.toPull(self)
     const limit = Duration.toMillis(idle)
     let since: number | undefined = undefined
-    let stall: (() => void) | undefined = undefined
+    let bytes = 0
+    let aborted = false
+    let giveUp: Effect.Effect<void> = Effect.void
 
     const look: Effect.Effect<void> = Effect.suspend(() => {
       const rest = since === undefined ? limit : since + limit - clock.unsafeCurrentTimeMillis()
-      if (rest > 0) return Effect.zipRight(Effect.sleep(Duration.millis(rest)), look)
-      stall?.()
-      return Effect.void
+      return rest > 0 ? Effect.zipRight(Effect.sleep(Duration.millis(rest)), look) : giveUp
     })
     yield* Effect.forkScoped(Effect.interruptible(look))
 
     type Next = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>
-    return Effect.uninterruptibleMask((restore) =>
+    const timeout = Effect.suspend(() => Effect.fail(Option.some(stalled(about, idle, "the body"))))
+    const counted = (chunk: Chunk.Chunk<Uint8Array>) => {
+      for (const part of chunk) bytes += part.length
+    }
+
+    const forked: Next = Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.fork(Effect.interruptible(pull)), (fiber) =>
         restore(
           Effect.async<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>((resume) => {
             since = clock.unsafeCurrentTimeMillis()
             const settle = (next: Next) => {
               since = undefined
-              stall = undefined
               resume(next)
             }
-            stall = () =>
-              settle(
-                Effect.zipRight(
-                  Fiber.interruptFork(fiber),
-                  Effect.fail(Option.some(stalled(about, idle, "the body")))
-                )
-              )
-            fiber.addObserver(settle)
+            giveUp = Effect.suspend(() => {
+              settle(timeout)
+              return Effect.asVoid(Fiber.interruptFork(fiber))
+            })
+            fiber.addObserver((exit) => {
+              if (Exit.isSuccess(exit)) counted(exit.value)
+              settle(exit)
+            })
             return Effect.suspend(() => {
               since = undefined
-              stall = undefined
               return Fiber.interrupt(fiber)
             })
           })
         ))
     )
+
+    const begin = Effect.suspend(() => {
+      since = clock.unsafeCurrentTimeMillis()
+      return pull
+    })
+    const direct: Next = Effect.matchCauseEffect(begin, {
+      onFailure: (cause) => {
+        since = undefined
+        return aborted ? timeout : Effect.failCause(cause)
+      },
+      onSuccess: (chunk) => {
+        since = undefined
+        return Exit.succeed(chunk)
+      }
+    })
+
+    return Effect.suspend(() => {
+      if (abort === undefined || bytes < surelyLive) return forked
+      giveUp = Effect.suspend(() => {
+        aborted = true
+        return abort
+      })
+      return direct
+    })
   }))
 
 /** @internal */

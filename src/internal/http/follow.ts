@@ -46,7 +46,7 @@ const redirects = new Set([301, 302, 303, 307, 308])
  * @internal
  */
 export const inChildScope = <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
+  effect: (scope: Scope.CloseableScope) => Effect.Effect<A, E, R>,
   keep: (result: A) => boolean
 ): Effect.Effect<A, E, R | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
@@ -54,7 +54,7 @@ export const inChildScope = <A, E, R>(
       Effect.scope,
       (parent) =>
         Effect.flatMap(Scope.fork(parent, ExecutionStrategy.sequential), (scope) =>
-          restore(Scope.extend(effect, scope)).pipe(
+          restore(Scope.extend(effect(scope), scope)).pipe(
             Effect.onExit((exit) => Exit.isSuccess(exit) && keep(exit.value) ? Effect.void : Scope.close(scope, exit))
           ))
     )
@@ -110,7 +110,7 @@ export const follow = <E>(send: Send, journey: Journey<E>): Effect.Effect<Arriva
         if (onward !== undefined) yield* drain(outgoing.method, response.headers, response.stream)
         return { arrival, onward }
       })
-      const { arrival, onward } = yield* inChildScope(step, (result) => result.onward === undefined)
+      const { arrival, onward } = yield* inChildScope(() => step, (result) => result.onward === undefined)
       if (onward === undefined) return arrival
       if (count === maxHops) {
         const error = failure(outgoing.method, outgoing.url, "Redirect", `more than ${maxHops} redirects`)

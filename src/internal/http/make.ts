@@ -5,8 +5,10 @@
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Credentials } from "../../Credentials.js"
 import type * as RegistryConfig from "../../RegistryConfig.js"
@@ -85,11 +87,12 @@ export const makeTransport = Effect.fnUntraced(function*(
 
   const respond = <E>(
     { request }: Prepared<E>,
-    { response, url }: Arrival
+    { response, url }: Arrival,
+    abort: Effect.Effect<void>
   ): Effect.Effect<Response, Failed<E>, Scope.Scope> => {
     const about = { method: request.method, url }
     const { headers, status } = response
-    const body = request.method === "HEAD" ? Stream.empty : watched(about, idle, raw(about, response))
+    const body = request.method === "HEAD" ? Stream.empty : watched(about, idle, raw(about, response), abort)
     if (request.buffer !== undefined) {
       return collect(about, headers, body, request.buffer).pipe(
         Effect.mapError(fromTransport),
@@ -130,20 +133,22 @@ export const makeTransport = Effect.fnUntraced(function*(
     headers["accept-encoding"] = "identity"
     if (authorization.header !== undefined) own["authorization"] = Redacted.value(authorization.header)
     const { accept, body, method } = request
-    const exchange = Effect.gen(function*() {
-      const arrival = yield* follow(send, { method, url, headers, body, host, origin: host.origin, own, accept })
-      const { response } = arrival
-      if (arrival.home) yield* logWarnings(host.registry, response.headers["warning"])
-      if (accept.includes(response.status)) {
-        return { _tag: "Accepted" as const, response: yield* respond(prepared, arrival) }
-      }
-      return {
-        _tag: "Refused" as const,
-        refusal: yield* read(idle, method, arrival.url, response),
-        challenge: response.headers["www-authenticate"],
-        home: arrival.home
-      }
-    })
+    const exchange = (scope: Scope.CloseableScope) =>
+      Effect.gen(function*() {
+        const arrival = yield* follow(send, { method, url, headers, body, host, origin: host.origin, own, accept })
+        const { response } = arrival
+        if (arrival.home) yield* logWarnings(host.registry, response.headers["warning"])
+        if (accept.includes(response.status)) {
+          const abort = Scope.close(scope, Exit.interrupt(FiberId.none))
+          return { _tag: "Accepted" as const, response: yield* respond(prepared, arrival, abort) }
+        }
+        return {
+          _tag: "Refused" as const,
+          refusal: yield* read(idle, method, arrival.url, response),
+          challenge: response.headers["www-authenticate"],
+          home: arrival.home
+        }
+      })
     return inChildScope(exchange, (outcome: Outcome) => outcome._tag === "Accepted")
   }
 
