@@ -83,6 +83,29 @@ describe("over sockets", () => {
       yield* Effect.timeout(Deferred.await(gone), "3 seconds")
     }))
 
+  it.scopedLive("a large body that stalls late fails, and its connection is closed", () =>
+    Effect.gen(function*() {
+      const gone = yield* Deferred.make<void>()
+      const size = 4_000_000
+      const server = yield* serve((request, response) => {
+        closed(request, gone)
+        response.writeHead(200, { "content-length": `${size + 1}` })
+        response.write(Buffer.alloc(size))
+      })
+      const { execute } = yield* transport({ idleTimeout: "300 millis" })
+      let bytes = 0
+      const count = Stream.mapChunks<Uint8Array, Uint8Array>((chunk) => {
+        for (const part of chunk) bytes += part.length
+        return chunk
+      })
+      const error = yield* Effect.flip(Effect.scoped(
+        Effect.flatMap(execute(get(server.name)), (response) => Stream.runDrain(count(response.stream)))
+      ))
+      assert.strictEqual((error as TransportError).reason, "Timeout")
+      assert.strictEqual(bytes, size)
+      yield* Effect.timeout(Deferred.await(gone), "3 seconds")
+    }))
+
   it.scopedLive("headers that do not come fail, and a body that is cut is reset", () =>
     Effect.gen(function*() {
       const server = yield* serve((request, response) => {
