@@ -11,3 +11,11 @@ export const printable = (text: string, maximum = 1024): string => {
   const last = clean.charCodeAt(maximum - 1)
   return `${clean.slice(0, last >= 0xd800 && last <= 0xdbff ? maximum - 1 : maximum)}…`
 }
+
+/**
+ * A whole error message: one line, clean like `printable`. What it was put together from has its own limits; this is
+ * the last.
+ *
+ * @internal
+ */
+export const line = (message: string): string => printable(message, 16_384)
