@@ -37,6 +37,9 @@ export interface MemoryRegistry {
   readonly has: (name: string) => boolean
   /** The first repository that holds the blob. */
   readonly find: (digest: Digest.Digest) => string | undefined
+  readonly size: (name: string, digest: Digest.Digest) => number | undefined
+  /** Takes in a blob whose digests are known to be right. */
+  readonly adopt: (name: string, digests: ReadonlyArray<Digest.Digest>, bytes: Uint8Array) => void
 }
 
 export const notFound = (resource: "manifest" | "blob" | "repository" | "upload", reference: string) =>
@@ -87,6 +90,18 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
     return content
   }
 
+  const adopt: MemoryRegistry["adopt"] = (name, digests, bytes) => {
+    const { blobs } = contentOf(name)
+    for (const digest of digests) {
+      blobs.set(digest, bytes)
+      session.markBlob(registry, name, digest)
+    }
+  }
+
+  /** All digests under which a repository holds these very bytes. */
+  const aliases = (content: Content | undefined, bytes: Uint8Array): ReadonlyArray<Digest.Digest> =>
+    Array.from(content?.blobs ?? []).flatMap(([digest, held]) => held === bytes ? [digest] : [])
+
   const find = (digest: Digest.Digest): string | undefined => {
     for (const [name, { blobs }] of contents) if (blobs.has(digest)) return name
     return undefined
@@ -111,8 +126,7 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
     const mount = (digest: Digest.Digest, from: string): boolean => {
       const bytes = contents.get(from)?.blobs.get(digest)
       if (bytes === undefined) return false
-      contentOf(name).blobs.set(digest, bytes)
-      session.markBlob(registry, name, digest)
+      adopt(name, aliases(contents.get(from), bytes), bytes)
       return true
     }
 
@@ -172,8 +186,7 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
           if (mount(digest, options.mountFrom)) return "Mounted"
         }
         const bytes = yield* collect(Digest.verify(content, blob, `blob ${digest}`))
-        contentOf(name).blobs.set(digest, bytes)
-        session.markBlob(registry, name, digest)
+        adopt(name, [digest], bytes)
         return "Uploaded"
       }),
 
@@ -217,8 +230,13 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
       deleteBlob: (digest) =>
         Effect.flatMap(checkDigest(digest), (checked) =>
           Effect.suspend(() => {
-            session.forgetBlob(registry, name, checked)
-            return here()?.blobs.delete(checked) === true ? Effect.void : notFound("blob", `${name}@${checked}`)
+            const bytes = blobOf(checked)
+            if (bytes === undefined) return notFound("blob", `${name}@${checked}`)
+            for (const alias of aliases(here(), bytes)) {
+              here()?.blobs.delete(alias)
+              session.forgetBlob(registry, name, alias)
+            }
+            return Effect.void
           }))
     }
   }
@@ -227,7 +245,9 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
     repository: (name) => Effect.map(checkName(name), make),
     names: () => Array.from(contents.keys()).sort(),
     has: (name) => contents.has(name),
-    find
+    find,
+    size: (name, digest) => contents.get(name)?.blobs.get(digest)?.byteLength,
+    adopt
   }
 }
 
