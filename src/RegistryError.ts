@@ -13,12 +13,16 @@ import * as Schema from "effect/Schema"
 import { line } from "./internal/text.js"
 
 /**
+ * What marks the errors of this module.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: unique symbol = Symbol.for("effect-oci/RegistryError")
 
 /**
+ * The type of the mark.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -392,6 +396,8 @@ export const RegistryError = Schema.Union(
 )
 
 /**
+ * Whether the value is one of the errors of this module.
+ *
  * @since 0.1.0
  * @category guards
  */
