@@ -111,7 +111,7 @@ export class Denied extends Schema.TaggedError<Denied>("effect-oci/RegistryError
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>("effect-oci/RegistryError/RateLimited")(
   "RateLimited",
-  { ...http, retryAfter: Schema.optional(Schema.DurationFromSelf) }
+  { ...http, retryAfter: Schema.optional(Schema.Duration) }
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {

@@ -1,14 +1,16 @@
 /** What a user sees of the client, the same over every `HttpClient`. */
+import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as Credentials from "../../src/Credentials.js"
 import * as Digest from "../../src/Digest.js"
 import * as MediaType from "../../src/MediaType.js"
 import * as RegistryClient from "../../src/RegistryClient.js"
+import type { CredentialsError } from "../../src/RegistryError.js"
 import { client, type Environment, type Options, Pair, requests, writes } from "../utils/pair.js"
 import { image, index, utf8 } from "../utils/samples.js"
 import * as seed from "../utils/seed.js"
@@ -38,8 +40,10 @@ const setting = Effect.gen(function*() {
 export const suite = (name: string, environment: Environment) => {
   const test = <E>(
     title: string,
-    body: Effect.Effect<void, E, Pair | RegistryClient.RegistryClient>,
-    options?: Options & { readonly credentials?: (pair: Pair["Type"]) => Layer.Layer<Credentials.Credentials> }
+    body: Effect.Effect<void, E, Pair | RegistryClient.RegistryClient | HttpClient.HttpClient>,
+    options?: Options & {
+      readonly credentials?: (pair: Pair["Type"]) => Layer.Layer<Credentials.Credentials, CredentialsError>
+    }
   ) =>
     it.scopedLive(title, () =>
       Effect.gen(function*() {
@@ -333,7 +337,9 @@ export const suite = (name: string, environment: Environment) => {
           yield* source.server.clearRequests
           const empty = yield* Effect.flip(RegistryClient.pushManifestList(to("v1"), {}))
           assert.strictEqual(empty._tag, "PushManifestError")
-          const malformed = yield* Effect.flip(RegistryClient.pushManifestList(to("v1"), { "linux/amd64/v1/x": handle }))
+          const malformed = yield* Effect.flip(
+            RegistryClient.pushManifestList(to("v1"), { "linux/amd64/v1/x": handle })
+          )
           assert.strictEqual(malformed._tag, "ParsePlatformError")
           assert.deepStrictEqual(yield* requests(source), [])
           assert.deepStrictEqual(yield* requests(destination), [])

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Credentials from "../../src/Credentials.js"
 import * as RegistryClient from "../../src/RegistryClient.js"
 import type * as RegistryConfig from "../../src/RegistryConfig.js"
+import type { CredentialsError } from "../../src/RegistryError.js"
 import type * as RegistryServer from "../../src/RegistryServer.js"
 import * as RegistryTest from "../../src/RegistryTest.js"
 
@@ -44,7 +45,7 @@ export const memory: Environment = (options = {}) =>
 
 /** The client of a test, anonymous unless it brings credentials. */
 export const client = (
-  credentials: Layer.Layer<Credentials.Credentials> = Credentials.layerAnonymous,
+  credentials: Layer.Layer<Credentials.Credentials, CredentialsError> = Credentials.layerAnonymous,
   config: RegistryConfig.Options = {}
 ) => Layer.provide(RegistryClient.layer(config), credentials)
 

@@ -15,7 +15,7 @@ import type { Response } from "../http/transport.js"
 import { checkDigest } from "../names.js"
 import { pause } from "./backoff.js"
 import { conclude } from "./content.js"
-import { base, orNotFound, protocol, pull, reference, type Remote, retries } from "./remote.js"
+import { base, orNotFound, protocol, reading, reference, type Remote, retries } from "./remote.js"
 import { scan, type Step } from "./scan.js"
 
 /** Connections that one blob may take, however far each of them gets. */
@@ -137,7 +137,7 @@ const open = (
     method: "GET",
     registry: remote.registry,
     url,
-    scopes: pull(remote.name),
+    scopes: reading(remote),
     headers: range === undefined ? undefined : { range },
     accept: range === undefined ? [200] : [200, 206, 416],
     replay: true

@@ -15,7 +15,17 @@ import type { Failure } from "../../Repository.js"
 import type { Response } from "../http/transport.js"
 import { checkDigest, checkTag, checkTarget, type Target } from "../names.js"
 import { withParameter } from "./location.js"
-import { base, isStatus, maxManifestSize, orNotFound, pull, push, reference, type Remote, success } from "./remote.js"
+import {
+  base,
+  isStatus,
+  maxManifestSize,
+  orNotFound,
+  push,
+  reading,
+  reference,
+  type Remote,
+  success
+} from "./remote.js"
 
 /** R-020: without it old registries convert manifests down to schema 1. */
 const accept = (mediaType?: string): string =>
@@ -40,7 +50,7 @@ export const resolve = (remote: Remote) =>
       method: "HEAD",
       registry: remote.registry,
       url: `${path}/manifests/${text(target)}`,
-      scopes: pull(remote.name),
+      scopes: reading(remote),
       headers: { accept: accept() },
       accept: [200],
       replay: true
@@ -116,7 +126,7 @@ export const getManifest = (remote: Remote) =>
       method: "GET",
       registry: remote.registry,
       url: `${path}/manifests/${text(target)}`,
-      scopes: pull(remote.name),
+      scopes: reading(remote),
       headers: { accept: accept(expected?.mediaType) },
       accept: [200],
       replay: true,

@@ -18,6 +18,8 @@ export interface Remote {
   readonly registry: string
   readonly name: string
   readonly config: RegistryConfig.Options
+  /** Of a repository that is to be written, reads ask for the right to push too: one token serves all its requests. */
+  readonly access?: "read" | "write" | undefined
 }
 
 /** `/v2/<name>`, of a name that may stand in a URL (R-001). */
@@ -27,6 +29,8 @@ export const base = (remote: Remote): Effect.Effect<string, InvalidInput> =>
 /** R-109: what a token must allow for reading, writing and deleting. */
 export const pull = (name: string): ReadonlyArray<string> => [`repository:${name}:pull`]
 export const push = (name: string): ReadonlyArray<string> => [`repository:${name}:pull,push`]
+export const reading = ({ access, name }: Pick<Remote, "access" | "name">): ReadonlyArray<string> =>
+  access === "write" ? push(name) : pull(name)
 export const remove = (name: string): ReadonlyArray<string> => [`repository:${name}:delete`]
 
 /** How messages name a manifest or a blob of the repository. */

@@ -24,6 +24,7 @@ export interface Options {
   /** Checked by each method before anything is sent. */
   readonly name: string
   readonly config: RegistryConfig.Options
+  readonly access?: "read" | "write" | undefined
 }
 
 /** What a registry may refuse is still there to be asked for. */
