@@ -18,6 +18,7 @@ export * as Image from "./Image.js"
 export * as ImageConfig from "./ImageConfig.js"
 /** @since 0.1.0 */
 export * as ImageLayout from "./ImageLayout.js"
+/** @since 0.1.0 */
 export * as Manifest from "./Manifest.js"
 /** @since 0.1.0 */
 export * as ManifestList from "./ManifestList.js"
