@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { SummaryReporter } from "./reporter.js"
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
@@ -11,5 +12,5 @@ export default defineConfig({
       { find: /^effect-oci\/(.*)$/, replacement: `${path("../src")}/$1.ts` }
     ]
   },
-  test: { include: ["test/**/*.test.ts"] }
+  test: { include: ["test/**/*.test.ts"], reporters: ["default", new SummaryReporter()] }
 })
