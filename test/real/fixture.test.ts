@@ -14,7 +14,7 @@ import * as Registry from "./registry.js"
 import { run, text } from "./run.js"
 import * as Skopeo from "./skopeo.js"
 import { blobFile, writeImage } from "./storage.js"
-import { suite } from "./tools.js"
+import { suite } from "./suite.js"
 
 const packages = await obtain()
 

@@ -1,11 +1,6 @@
-/**
- * What a suite needs besides node: programs on the PATH, packages of Debian. A suite that lacks something is skipped
- * under a name that says what, and `test/reporter.ts` repeats it at the end of the run.
- */
-import { describe } from "@effect/vitest"
+/** Programs of the machine that tests and benchmarks run. */
 import { accessSync, constants } from "node:fs"
 import { delimiter, join } from "node:path"
-import { optionalMark } from "../reporter.js"
 
 const isExecutable = (file: string): boolean => {
   try {
@@ -22,22 +17,4 @@ export const find = (tool: string): string | undefined => {
   if (named !== undefined && named !== "" && isExecutable(named)) return named
   return (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "")
     .map((folder) => join(folder, tool)).find(isExecutable)
-}
-
-export interface Needs {
-  readonly tools?: ReadonlyArray<string>
-  /** Why something else that the suite needs is not there. */
-  readonly lacks?: string | undefined
-  /** Not a failure under REQUIRE_REGISTRIES=1. */
-  readonly optional?: boolean
-}
-
-/** A `describe` that skips visibly. */
-export const suite = (name: string, needs: Needs, body: () => void): void => {
-  const lacks = [
-    ...(needs.tools ?? []).filter((tool) => find(tool) === undefined).map((tool) => `no ${tool} on the PATH`),
-    ...(needs.lacks === undefined ? [] : [needs.lacks])
-  ]
-  if (lacks.length === 0) return void describe(name, body)
-  describe.skip(`${name} ${needs.optional === true ? optionalMark : "["}skipped: ${lacks.join("; ")}]`, body)
 }
