@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
+import { printable } from "./internal/text.js"
 import { DigestMismatch, InvalidInput, SizeMismatch } from "./RegistryError.js"
 
 /**
@@ -48,7 +49,7 @@ const split = (digest: string): readonly [algorithm: string, encoded: string] =>
  * @category guards
  */
 export const isDigest = (input: string): input is Digest => {
-  if (input.length > 512 || !grammar.test(input)) return false
+  if (typeof input !== "string" || input.length > 512 || !grammar.test(input)) return false
   const [algorithm, encoded] = split(input)
   const exact = Object.hasOwn(registered, algorithm) ? registered[algorithm] : undefined
   return exact === undefined || exact.test(encoded)
@@ -71,7 +72,12 @@ export const parse = (input: string): Option.Option<Digest> => isDigest(input) ?
 export const Digest: Schema.Schema<Digest, string> = Schema.String.pipe(
   Schema.filter((input): input is Digest => isDigest(input), {
     identifier: "Digest",
-    message: (issue) => `${JSON.stringify(issue.actual)} is not a digest`
+    message: (issue) => `${JSON.stringify(printable(String(issue.actual), 160))} is not a digest`,
+    arbitrary: () => (fc) =>
+      fc.constantFrom<readonly [string, number]>(["sha256", 64], ["sha512", 128]).chain(([name, length]) =>
+        fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: length, maxLength: length })
+          .map((hex) => `${name}:${hex}` as Digest)
+      )
   })
 )
 
@@ -115,6 +121,8 @@ export interface Hasher {
 }
 
 /**
+ * A new hasher, of sha256 unless another algorithm is asked for.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -227,28 +235,31 @@ export const verify = <E, R>(
 ): Stream.Stream<Uint8Array, E | DigestMismatch | SizeMismatch | InvalidInput, R> =>
   Stream.unwrap(Effect.map(hasherFor(expected.digest), (hasher) => {
     // Hashing happens in step with the chunks, without an effect for each (a fiber step per chunk costs a third of the
-    // throughput); what is past the expected size is withheld, and the end of the stream tells.
+    // throughput). What comes past the expected size is withheld, but one element is let through to the takeWhile, which
+    // sees elements only, not empty chunks: a source that never ends must be left at once.
     let excess = 0
-    const checked = Stream.mapChunks(
-      stream,
-      Chunk.filter((bytes: Uint8Array) => {
-        if (expected.size !== undefined && hasher.size + bytes.byteLength > expected.size) {
-          excess += bytes.byteLength
-          return false
-        }
-        hasher.update(bytes)
-        return true
-      })
-    )
+    const checked = Stream.mapChunks(stream, (chunk) => {
+      const length = Chunk.reduce(chunk, 0, (sum, bytes) => sum + bytes.byteLength)
+      if (expected.size !== undefined && hasher.size + length > expected.size) {
+        excess = hasher.size + length - expected.size
+        return surplus
+      }
+      Chunk.forEach(chunk, hasher.update)
+      return chunk
+    })
     return Stream.concat(
       Stream.takeWhile(checked, () => excess === 0),
       Stream.execute(Effect.suspend(() =>
         excess > 0
-          ? Effect.fail(new SizeMismatch({ resource, expected: expected.size ?? 0, actual: hasher.size + excess }))
+          ? Effect.fail(
+            new SizeMismatch({ resource, expected: expected.size ?? 0, actual: (expected.size ?? 0) + excess })
+          )
           : conclude(hasher, expected, resource)
       ))
     )
   }))
+
+const surplus = Chunk.of(new Uint8Array(0))
 
 const conclude = (
   hasher: Hasher,

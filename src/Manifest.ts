@@ -10,6 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Descriptor from "./Descriptor.js"
 import * as Digest from "./Digest.js"
+import { parseJson } from "./internal/json.js"
 import { printable } from "./internal/text.js"
 import * as MediaType from "./MediaType.js"
 import { ManifestInvalid, type RegistryError, UnsupportedMediaType } from "./RegistryError.js"
@@ -108,18 +109,24 @@ export interface Other {
 }
 
 /**
+ * Any manifest; `_tag` tells which.
+ *
  * @since 0.1.0
  * @category models
  */
 export type Manifest = Image | Index | Other
 
 /**
+ * Whether the manifest is an index.
+ *
  * @since 0.1.0
  * @category guards
  */
 export const isIndex = (manifest: Manifest): manifest is Index => manifest._tag === "Index"
 
 /**
+ * Whether the manifest is an image's.
+ *
  * @since 0.1.0
  * @category guards
  */
@@ -161,10 +168,8 @@ export const decode: (
   if (expected !== undefined) yield* Digest.verifyBytes(raw, expected, resource)
   const invalid = (reason: string) => new ManifestInvalid({ resource, reason: printable(reason), errors: [] })
 
-  const json = yield* Effect.try({
-    try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw)),
-    catch: () => invalid("it is not JSON")
-  })
+  const json = parseJson(raw)
+  if (json === undefined) return yield* invalid("it is not JSON")
   if (!Predicate.isRecord(json)) return yield* invalid("it is not a JSON object")
 
   const mediaType = yield* mediaTypeOf(json, provenance, invalid)
@@ -177,6 +182,8 @@ export const decode: (
     invalid(
       ParseResult.ArrayFormatter.formatErrorSync(error).map((i) => `${i.path.join(".")}: ${i.message}`).join("; ")
     )
+  const foreign = ambiguous(json, mediaType)
+  if (foreign !== undefined) return yield* invalid(`it is sent as ${mediaType} but has ${foreign} as well`)
   if (MediaType.isIndex(mediaType)) {
     const content = yield* Effect.mapError(decodeIndex(json), failed)
     return { _tag: "Index", descriptor, raw, content }
@@ -220,13 +227,27 @@ const mediaTypeOf = (
     ? expected.mediaType
     : undefined
   const told = MediaType.isGeneric(header) ? undefined : header
-  if (inside !== undefined && inside !== (verified ?? told ?? inside)) {
-    return invalid(`it was sent as ${verified ?? told} but calls itself ${inside}`)
+  const outside = verified ?? told
+  if (inside !== undefined && outside !== undefined && inside.toLowerCase() !== outside.toLowerCase()) {
+    return invalid(`it was sent as ${outside} but calls itself ${inside}`)
   }
-  const mediaType = inside ?? verified ?? told ?? shape(json)
+  const mediaType = inside ?? outside ?? shape(json)
   return Descriptor.isMediaType(mediaType)
     ? Effect.succeed(mediaType)
     : unsupported(mediaType === "" ? "unknown" : mediaType, "nothing tells what kind of manifest this is")
+}
+
+/**
+ * What makes a document an image to one reader and an index to another: two tools would run different content for one
+ * digest, so neither reading is believed.
+ */
+const ambiguous = (json: Record<string, unknown>, mediaType: string): string | undefined => {
+  const foreign = MediaType.isIndex(mediaType)
+    ? ["config", "layers", "fsLayers"]
+    : MediaType.isImageManifest(mediaType)
+    ? ["manifests", "fsLayers"]
+    : []
+  return foreign.find((key) => json[key] !== undefined && json[key] !== null)
 }
 
 /** OCI 1.0 let manifests leave `mediaType` out; what they hold tells then. */

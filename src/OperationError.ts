@@ -6,6 +6,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { line } from "./internal/text.js"
 import { ErrorEntry, RegistryError } from "./RegistryError.js"
 
 /**
@@ -68,7 +69,7 @@ export class ParseReferenceError
 {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.role} reference ${JSON.stringify(this.input)} is not valid: ${this.description}`
+    return line(`${this.role} reference ${JSON.stringify(this.input)} is not valid: ${this.description}`)
   }
 }
 
@@ -86,7 +87,7 @@ export class ParsePlatformError
 {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `platform ${JSON.stringify(this.input)} is not valid: ${this.description}`
+    return line(`platform ${JSON.stringify(this.input)} is not valid: ${this.description}`)
   }
 }
 
@@ -106,7 +107,7 @@ export class NotFound extends Schema.TaggedError<NotFound>("effect-oci/Operation
   override get message(): string {
     const side = this.side === "none" ? "" : `${this.side} `
     const codes = this.errors.length === 0 ? "" : ` (${this.errors.map((e) => e.code).join(", ")})`
-    return `${side}${this.resource} ${this.reference} was not found${codes}`
+    return line(`${side}${this.resource} ${this.reference} was not found${codes}`)
   }
 }
 
@@ -126,7 +127,7 @@ export class PlatformNotFound
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     const available = this.available.length === 0 ? "it names no platform" : `available: ${this.available.join(", ")}`
-    return `${this.reference} has no image for ${this.platform}; ${available}`
+    return line(`${this.reference} has no image for ${this.platform}; ${available}`)
   }
 }
 
@@ -142,7 +143,7 @@ export class GetImageError extends Schema.TaggedError<GetImageError>("effect-oci
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `could not get image ${this.reference}: ${this.cause.message}`
+    return line(`could not get image ${this.reference}: ${this.cause.message}`)
   }
 }
 
@@ -160,7 +161,7 @@ export class GetImageIndexError
 {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `could not get index ${this.reference}: ${this.cause.message}`
+    return line(`could not get index ${this.reference}: ${this.cause.message}`)
   }
 }
 
@@ -179,7 +180,7 @@ export class CopyError extends Schema.TaggedError<CopyError>("effect-oci/Operati
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     const side = this.side === "none" ? "" : `${this.side}: `
-    return `could not copy ${this.source} to ${this.destination}: ${side}${this.cause.message}`
+    return line(`could not copy ${this.source} to ${this.destination}: ${side}${this.cause.message}`)
   }
 }
 
@@ -197,7 +198,7 @@ export class PushManifestError
 {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `could not push manifest list ${this.reference}: ${this.cause.message}`
+    return line(`could not push manifest list ${this.reference}: ${this.cause.message}`)
   }
 }
 
@@ -215,7 +216,7 @@ export class RegistryOperationError
 {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.operation} ${this.reference} failed: ${this.cause.message}`
+    return line(`${this.operation} ${this.reference} failed: ${this.cause.message}`)
   }
 }
 

@@ -1,84 +1,218 @@
 /**
- * Platforms.
+ * Platforms: for which operating system and processor an image is made (R-220 to R-225).
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { ParsePlatformError } from "./OperationError.js"
+import * as matching from "./internal/platformMatch.js"
+import * as names from "./internal/platformNames.js"
+import { printable } from "./internal/text.js"
+import { ParsePlatformError } from "./OperationError.js"
 
 const absent = { exact: true, nullable: true } as const
 
+/** Some builders leave out what the specification requires; such a platform matches nothing, but can be copied. */
+const tolerantString = Schema.optionalWith(Schema.String, { nullable: true, default: () => "" })
+
 /**
+ * The schema of a platform in a descriptor or a config. Values are taken as they are; `architecture` and `os` are empty
+ * where they are missing.
+ *
  * @since 0.1.0
  * @category schemas
  */
 export const Platform = Schema.Struct({
-  architecture: Schema.String,
-  os: Schema.String,
+  architecture: tolerantString,
+  os: tolerantString,
   "os.version": Schema.optionalWith(Schema.String, absent),
   "os.features": Schema.optionalWith(Schema.Array(Schema.String), absent),
   variant: Schema.optionalWith(Schema.String, absent)
 })
 
 /**
+ * Names are Go's (`linux`, `windows`; `amd64`, `arm64`); `variant` is the processor's (`v7`), `os.version` matters for
+ * Windows alone, `os.features` are what the image demands of its host.
+ *
  * @since 0.1.0
  * @category models
  */
 export type Platform = typeof Platform.Type
 
+const word = /^[A-Za-z0-9_.-]+$/
+const system = /^([^()]*)\(([^()]*)\)$/
+
 /**
  * `os/arch[/variant]`, also `os(version+feature)/arch/variant` (R-224), into its fields as given, not normalised.
+ *
+ * A lone word is an operating system, for `amd64`, or an architecture, of `linux`, when it is a known one:
+ * `windows` is `windows/amd64`, `arm64` is `linux/arm64`.
+ *
+ * Fails with `ParsePlatformError` for anything else: empty, too many parts, characters that no platform has, a lone word
+ * that is not known.
  *
  * @since 0.1.0
  * @category parsing
  */
-export declare const parse: (input: string) => Effect.Effect<Platform, ParsePlatformError>
+export const parse = (input: string): Effect.Effect<Platform, ParsePlatformError> =>
+  Effect.suspend(() => {
+    const platform = read(input)
+    return typeof platform === "string"
+      ? Effect.fail(
+        new ParsePlatformError({
+          input: typeof input === "string" ? printable(input, 256) : "",
+          description: platform
+        })
+      )
+      : Effect.succeed(platform)
+  })
+
+/** The platform, or what is wrong with the string. */
+const read = (input: string): Platform | string => {
+  if (typeof input !== "string") return `it is ${input === null ? "null" : `of type ${typeof input}`}, not a string`
+  if (input === "") return "it is empty"
+  const [first = "", architecture, variant, ...more] = input.split("/")
+  if (more.length > 0) return "it has too many parts: os/arch or os/arch/variant"
+  const os = readSystem(first)
+  if (typeof os === "string") return os
+  for (const part of [os.os, architecture, variant]) {
+    if (part === "") return "one of its parts is empty: os/arch or os/arch/variant"
+    if (part !== undefined && !word.test(part)) {
+      return `${
+        JSON.stringify(printable(part, 64))
+      } holds a character that no platform has; it is os/arch or os/arch/variant, ` +
+        "with a version as in windows(10.0.17763.1)/amd64"
+    }
+  }
+  if (architecture !== undefined) {
+    return { ...os, architecture, ...(variant === undefined ? {} : { variant }) }
+  }
+  if (names.isSystem(os.os)) return { ...os, architecture: linuxAmd64.architecture }
+  if (first === os.os && names.isArchitecture(first)) return { os: linuxAmd64.os, architecture: first }
+  return `${JSON.stringify(os.os)} is neither an operating system nor an architecture that is known; write os/arch`
+}
+
+type System = Pick<Platform, "os" | "os.version" | "os.features">
+
+const readSystem = (text: string): System | string => {
+  const parts = system.exec(text)
+  if (parts === null) return { os: text }
+  const [, os = "", options = ""] = parts
+  const [version, ...features] = options.split("+").map(percentDecoded)
+  if (version === undefined || features.some((feature) => feature === undefined || feature === "")) {
+    return "what is in the brackets is not version+feature, with % + ( ) / written as %25 %2B %28 %29 %2F"
+  }
+  if (version === "" && features.length === 0) return "there is nothing in its brackets"
+  return {
+    os,
+    ...(version === "" ? {} : { "os.version": version }),
+    ...(features.length === 0 ? {} : { "os.features": features.filter((feature) => feature !== undefined) })
+  }
+}
+
+const percentDecoded = (text: string): string | undefined => {
+  try {
+    const decoded = decodeURIComponent(text)
+    return printable(decoded, 256) === decoded ? decoded : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const percentEncoded = (text: string): string =>
+  text.replace(/[%+()/]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`)
 
 /**
- * `os/arch[/variant]`, fields as given.
+ * `os/arch[/variant]`, fields as given; version and features are left out.
  *
  * @since 0.1.0
  * @category formatting
  */
-export declare const format: (platform: Platform) => string
+export const format = (platform: Platform): string =>
+  `${platform.os}/${platform.architecture}${variantOf(platform) === undefined ? "" : `/${platform.variant}`}`
+
+const variantOf = (platform: Platform): string | undefined => platform.variant === "" ? undefined : platform.variant
 
 /**
- * R-221.
+ * The one spelling of platforms that mean the same (R-221): `linux/aarch64` and `linux/arm64/v8` are `linux/arm64`,
+ * `linux/arm` is `linux/arm/v7`. Version and features stay as they are.
  *
  * @since 0.1.0
  * @category matching
  */
-export declare const normalize: (platform: Platform) => Platform
+export const normalize = (platform: Platform): Platform => {
+  const { architecture, variant } = names.processor(platform.architecture, platform.variant ?? "")
+  const { "os.features": features, "os.version": version } = platform
+  return {
+    os: names.system(platform.os),
+    architecture,
+    ...(variant === "" ? {} : { variant }),
+    ...(version === undefined || version === "" ? {} : { "os.version": version }),
+    ...(features === undefined || features.length === 0 ? {} : { "os.features": features })
+  }
+}
 
 /**
- * The normalised `os/arch[/variant]` key.
+ * The normalised `os/arch[/variant]`: equal for platforms that mean the same.
  *
  * @since 0.1.0
  * @category formatting
  */
-export declare const key: (platform: Platform) => string
+export const key = (platform: Platform): string => format(normalize(platform))
 
 /**
- * Whether an entry's platform can be matched at all: `unknown/unknown` (build attestations) cannot (R-225).
+ * Like `key`, with the version of the operating system where there is one: `windows(10.0.17763.1234)/amd64`. For where
+ * the version is what tells two entries of an index apart; `parse` reads it.
+ *
+ * @since 0.1.0
+ * @category formatting
+ */
+export const keyWithVersion = (platform: Platform): string => {
+  const normal = normalize(platform)
+  const version = normal["os.version"]
+  return format(version === undefined ? normal : { ...normal, os: `${normal.os}(${percentEncoded(version)})` })
+}
+
+/**
+ * Whether an entry's platform can be matched at all: `unknown/unknown` (build attestations) cannot (R-225), nor can one
+ * without operating system or architecture.
  *
  * @since 0.1.0
  * @category matching
  */
-export declare const isKnown: (platform: Platform) => boolean
+export const isKnown = (platform: Platform): boolean =>
+  [platform.os, platform.architecture].every((part) => part !== "" && part.toLowerCase() !== "unknown")
 
 /**
- * The best of the candidates for the wanted platform in the match order R-222/R-223; the first among equals.
+ * The best of the candidates for the wanted platform in the match order R-222/R-223; the first among equals. None when
+ * no candidate runs there; candidates without a platform are passed over.
+ *
+ * An older processor's image is taken when there is no better one (`linux/arm/v6` for `linux/arm64`), never a newer
+ * one's. The Windows version counts when the wanted platform has one.
  *
  * @since 0.1.0
  * @category matching
  */
-export declare const select: <A>(
+export const select = <A>(
   candidates: Iterable<A>,
   wanted: Platform,
   platformOf: (candidate: A) => Platform | undefined
-) => Option.Option<A>
+): Option.Option<A> => {
+  if (!isKnown(wanted)) return Option.none()
+  const rank = matching.ranking(normalize(wanted))
+  let best: Option.Option<A> = Option.none()
+  let bestRank: matching.Rank | undefined
+  for (const candidate of candidates) {
+    const platform = platformOf(candidate)
+    if (platform === undefined || !isKnown(platform)) continue
+    const found = rank(normalize(platform))
+    if (found === undefined || (bestRank !== undefined && !matching.isBetter(found, bestRank))) continue
+    best = Option.some(candidate)
+    bestRank = found
+  }
+  return best
+}
 
 /**
  * `linux/amd64`.

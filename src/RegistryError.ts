@@ -10,6 +10,7 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { line } from "./internal/text.js"
 
 /**
  * @since 0.1.0
@@ -51,12 +52,13 @@ interface HttpFields {
   readonly errors: ReadonlyArray<ErrorEntry>
 }
 
-const words = (errors: ReadonlyArray<ErrorEntry>): string =>
-  errors.length === 0
-    ? ""
-    : `: ${
-      errors.map((e) => (e.message === undefined || e.message === "" ? e.code : `${e.code} (${e.message})`)).join(", ")
-    }`
+/** The registry's own words; the first few of many, all of them are in `errors`. */
+const words = (errors: ReadonlyArray<ErrorEntry>): string => {
+  if (errors.length === 0) return ""
+  const shown = errors.slice(0, 5)
+    .map((e) => (e.message === undefined || e.message === "" ? e.code : `${e.code} (${e.message})`))
+  return `: ${shown.join(", ")}${errors.length > shown.length ? `, and ${errors.length - shown.length} more` : ""}`
+}
 
 const answered = (fields: HttpFields): string =>
   `${fields.method} ${fields.url} was answered ${fields.status}${words(fields.errors)}`
@@ -77,7 +79,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-oci/R
     const advice = this.credentials === "anonymous"
       ? "provide credentials for this registry, or check the name: many registries answer 401 for a repository that does not exist"
       : "check these credentials and what they may do in this repository"
-    return `${answered(this)}; tried ${this.credentials}: ${advice}`
+    return line(`${answered(this)}; tried ${this.credentials}: ${advice}`)
   }
 }
 
@@ -93,7 +95,7 @@ export class Denied extends Schema.TaggedError<Denied>("effect-oci/RegistryError
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${answered(this)}; access denied with ${this.credentials}`
+    return line(`${answered(this)}; access denied with ${this.credentials}`)
   }
 }
 
@@ -110,7 +112,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-oci/Reg
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     const wait = this.retryAfter === undefined ? "" : `; it asks to wait ${Duration.format(this.retryAfter)}`
-    return `${answered(this)}${wait}`
+    return line(`${answered(this)}${wait}`)
   }
 }
 
@@ -126,7 +128,7 @@ export class DigestMismatch extends Schema.TaggedError<DigestMismatch>("effect-o
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.resource} has digest ${this.actual}, expected ${this.expected}`
+    return line(`${this.resource} has digest ${this.actual}, expected ${this.expected}`)
   }
 }
 
@@ -143,7 +145,7 @@ export class SizeMismatch extends Schema.TaggedError<SizeMismatch>("effect-oci/R
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.resource} is ${this.expected} bytes by its descriptor, but ${this.actual} bytes came`
+    return line(`${this.resource} is ${this.expected} bytes by its descriptor, but ${this.actual} bytes came`)
   }
 }
 
@@ -159,7 +161,7 @@ export class ManifestInvalid extends Schema.TaggedError<ManifestInvalid>("effect
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `manifest ${this.resource} is not valid: ${this.reason}${words(this.errors)}`
+    return line(`manifest ${this.resource} is not valid: ${this.reason}${words(this.errors)}`)
   }
 }
 
@@ -177,7 +179,7 @@ export class UnsupportedMediaType
 {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.resource} has media type ${this.mediaType}: ${this.reason}`
+    return line(`${this.resource} has media type ${this.mediaType}: ${this.reason}`)
   }
 }
 
@@ -194,7 +196,7 @@ export class UploadInvalid extends Schema.TaggedError<UploadInvalid>("effect-oci
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${answered(this)}; upload failed: ${this.reason}`
+    return line(`${answered(this)}; upload failed: ${this.reason}`)
   }
 }
 
@@ -210,7 +212,7 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>("effe
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return answered(this)
+    return line(answered(this))
   }
 }
 
@@ -240,7 +242,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-o
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.method} ${this.url} failed (${this.reason}): ${this.description}`
+    return line(`${this.method} ${this.url} failed (${this.reason}): ${this.description}`)
   }
 }
 
@@ -256,7 +258,7 @@ export class CredentialsError extends Schema.TaggedError<CredentialsError>("effe
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `no usable credentials for ${this.registry}: ${this.reason}`
+    return line(`no usable credentials for ${this.registry}: ${this.reason}`)
   }
 }
 
@@ -272,7 +274,7 @@ export class NotAnImage extends Schema.TaggedError<NotAnImage>("effect-oci/Regis
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.resource} is not a single image but ${this.mediaType}: ${this.advice}`
+    return line(`${this.resource} is not a single image but ${this.mediaType}: ${this.advice}`)
   }
 }
 
@@ -288,7 +290,7 @@ export class NotAnIndex extends Schema.TaggedError<NotAnIndex>("effect-oci/Regis
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.resource} is not an index but ${this.mediaType}: ${this.advice}`
+    return line(`${this.resource} is not an index but ${this.mediaType}: ${this.advice}`)
   }
 }
 
@@ -304,7 +306,7 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>("effect-oci/R
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `invalid ${this.field}: ${this.reason}`
+    return line(`invalid ${this.field}: ${this.reason}`)
   }
 }
 
@@ -320,7 +322,7 @@ export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-oci
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.reference} already exists with digest ${this.digest}`
+    return line(`${this.reference} already exists with digest ${this.digest}`)
   }
 }
 
@@ -336,7 +338,7 @@ export class StorageError extends Schema.TaggedError<StorageError>("effect-oci/R
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.path}: ${this.reason}`
+    return line(`${this.path}: ${this.reason}`)
   }
 }
 

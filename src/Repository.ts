@@ -4,14 +4,16 @@
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Stream from "effect/Stream"
 import type * as Descriptor from "./Descriptor.js"
 import type * as Digest from "./Digest.js"
+import * as memory from "./internal/memoryRepository.js"
+import * as session from "./internal/session.js"
 import type * as Manifest from "./Manifest.js"
 import type { NotFound } from "./OperationError.js"
-import type { RegistryError } from "./RegistryError.js"
+import type { InvalidInput, RegistryError } from "./RegistryError.js"
 
 /**
  * @since 0.1.0
@@ -167,3 +169,45 @@ export interface Repository {
  * @category guards
  */
 export const isRepository = (u: unknown): u is Repository => Predicate.hasProperty(u, TypeId)
+
+/**
+ * A new session, for repositories of one's own that are to share what they know and do.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeSession: Effect.Effect<Session> = session.make
+
+/**
+ * A repository in memory, with every optional ability. `registry` is `memory` and `name` is `repository` by default.
+ *
+ * What is put is checked like in any other repository: digests, sizes, tags. Repositories made with the same `session`
+ * and `registry` are of one registry: blobs can be mounted between them, and the same name gives the same content.
+ *
+ * Fails with `InvalidInput` when `name` is not a repository name.
+ *
+ * @since 0.1.0
+ * @category constructors
+ * @example
+ * ```ts
+ * import * as Repository from "effect-oci/Repository"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const session = yield* Repository.makeSession
+ *   const source = yield* Repository.makeMemory({ name: "library/alpine", session })
+ *   const destination = yield* Repository.makeMemory({ name: "mirror/alpine", session })
+ *   return [source, destination]
+ * })
+ * ```
+ */
+export const makeMemory: (
+  options?: {
+    readonly registry?: string | undefined
+    readonly name?: string | undefined
+    readonly session?: Session | undefined
+  }
+) => Effect.Effect<Repository, InvalidInput> = Effect.fnUntraced(function*(options) {
+  const shared = options?.session ?? (yield* makeSession)
+  return yield* memory.registryOf(options?.registry ?? "memory", shared).repository(options?.name ?? "repository")
+})

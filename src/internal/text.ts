@@ -1,11 +1,21 @@
 /**
- * Text that came from a registry, made fit for a person's terminal: no control characters, no terminal escapes, no
- * bidirectional overrides, and not longer than a message should be.
+ * Text that came from a registry or a caller, made fit for a person's terminal: no control characters, no terminal
+ * escapes, no bidirectional overrides or other invisible characters, no half surrogates, and not longer than a message
+ * should be (`maximum` in UTF-16 units, one more with the mark of the cut).
  *
  * @internal
  */
 export const printable = (text: string, maximum = 1024): string => {
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+/g, " ")
-    .trim()
-  return clean.length > maximum ? `${clean.slice(0, maximum)}…` : clean
+  const clean = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, " ").trim()
+  if (clean.length <= maximum) return clean
+  const last = clean.charCodeAt(maximum - 1)
+  return `${clean.slice(0, last >= 0xd800 && last <= 0xdbff ? maximum - 1 : maximum)}…`
 }
+
+/**
+ * A whole error message: one line, clean like `printable`. What it was put together from has its own limits; this is
+ * the last.
+ *
+ * @internal
+ */
+export const line = (message: string): string => printable(message, 16_384)

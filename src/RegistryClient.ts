@@ -1,0 +1,467 @@
+/**
+ * The client: what a program asks of registries, as one service.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import type * as Copy from "./Copy.js"
+import type { Credentials } from "./Credentials.js"
+import type * as Digest from "./Digest.js"
+import type * as Image from "./Image.js"
+import * as internal from "./internal/client.js"
+import type * as ManifestList from "./ManifestList.js"
+import type * as OperationError from "./OperationError.js"
+import type * as Platform from "./Platform.js"
+import type { Reference } from "./Reference.js"
+import * as RegistryConfig from "./RegistryConfig.js"
+import type { InvalidInput } from "./RegistryError.js"
+import type * as Repository from "./Repository.js"
+
+/**
+ * A reference as text (`alpine:3.20`, `ghcr.io/acme/app@sha256:…`) or parsed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ReferenceInput = string | Reference
+
+/**
+ * A platform as text (`linux/arm64`, `linux/arm/v7`) or parsed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PlatformInput = string | Platform.Platform
+
+/**
+ * How reading an image fails.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type GetImageFailure =
+  | OperationError.ParseReferenceError
+  | OperationError.NotFound
+  | OperationError.GetImageError
+
+/**
+ * How copying fails. `NotFound` means that the source's root is absent; anything else that is missing, and a
+ * destination that refuses, is a `CopyError` with side and cause.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type CopyFailure =
+  | OperationError.ParseReferenceError
+  | OperationError.ParsePlatformError
+  | OperationError.NotFound
+  | OperationError.PlatformNotFound
+  | OperationError.CopyError
+
+/**
+ * How listing, tagging and deleting fail.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type OperationFailure =
+  | OperationError.ParseReferenceError
+  | OperationError.NotFound
+  | OperationError.RegistryOperationError
+
+/**
+ * Options of every copy.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CopyOptions extends Copy.Options {
+  /** The client that writes, where it is not the one that reads: other credentials, another HTTP layer. */
+  readonly destination?: RegistryClient.Service | undefined
+}
+
+/**
+ * How a repository will be used. Of one that is to be written, reads ask for the right to push as well, so that one token
+ * serves all requests.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RepositoryOptions {
+  readonly access?: "read" | "write" | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class RegistryClient extends Context.Tag("effect-oci/RegistryClient")<
+  RegistryClient,
+  RegistryClient.Service
+>() {}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace RegistryClient {
+  /**
+   * The operations. Each is also a function of this module that asks for the service.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /** See {@link getImage}. */
+    readonly getImage: (image: ReferenceInput) => Effect.Effect<Image.ImageDescriptor, GetImageFailure>
+
+    /** See {@link getImageHandle}. */
+    readonly getImageHandle: (
+      image: ReferenceInput,
+      options?: { readonly platform?: PlatformInput | undefined }
+    ) => Effect.Effect<
+      Image.Image,
+      GetImageFailure | OperationError.PlatformNotFound | OperationError.ParsePlatformError
+    >
+
+    /** See {@link getDigest}. */
+    readonly getDigest: (image: ReferenceInput) => Effect.Effect<Digest.Digest, GetImageFailure>
+
+    /** See {@link getPlatformDigests}. */
+    readonly getPlatformDigests: (image: ReferenceInput) => Effect.Effect<
+      Readonly<Record<string, Digest.Digest>>,
+      OperationError.ParseReferenceError | OperationError.NotFound | OperationError.GetImageIndexError
+    >
+
+    /** See {@link checkExists}. */
+    readonly checkExists: (
+      image: ReferenceInput
+    ) => Effect.Effect<boolean, OperationError.ParseReferenceError | OperationError.GetImageError>
+
+    /** See {@link copy}. */
+    readonly copy: (
+      source: ReferenceInput,
+      destination: ReferenceInput,
+      options?: CopyOptions & { readonly platform?: PlatformInput | undefined }
+    ) => Effect.Effect<Copy.CopyResult, CopyFailure>
+
+    /** See {@link copyImage}. */
+    readonly copyImage: (
+      source: ReferenceInput,
+      destination: ReferenceInput,
+      options?: CopyOptions & { readonly platform?: PlatformInput | undefined }
+    ) => Effect.Effect<Copy.CopyResult, CopyFailure>
+
+    /** See {@link copyIndex}. */
+    readonly copyIndex: (
+      source: ReferenceInput,
+      destination: ReferenceInput,
+      options?: CopyOptions
+    ) => Effect.Effect<Copy.CopyResult, CopyFailure | OperationError.GetImageIndexError>
+
+    /** See {@link copyPlatformImage}. */
+    readonly copyPlatformImage: (
+      source: ReferenceInput,
+      platformOrDigest: PlatformInput | Digest.Digest,
+      destination: ReferenceInput,
+      options?: CopyOptions
+    ) => Effect.Effect<Copy.CopyResult, CopyFailure>
+
+    /** See {@link pushManifestList}. */
+    readonly pushManifestList: (
+      reference: ReferenceInput,
+      images: Readonly<Record<string, Image.Image>>,
+      options?: ManifestList.Options
+    ) => Effect.Effect<
+      Digest.Digest,
+      OperationError.ParseReferenceError | OperationError.ParsePlatformError | OperationError.PushManifestError
+    >
+
+    /** See {@link ping}. */
+    readonly ping: (registry: string) => Effect.Effect<void, OperationFailure>
+
+    /** See {@link listTags}. */
+    readonly listTags: (repository: ReferenceInput) => Stream.Stream<string, OperationFailure>
+
+    /** See {@link listRepositories}. */
+    readonly listRepositories: (registry: string) => Stream.Stream<string, OperationFailure>
+
+    /** See {@link deleteImage}. */
+    readonly deleteImage: (image: ReferenceInput) => Effect.Effect<void, OperationFailure>
+
+    /** See {@link deleteTag}. */
+    readonly deleteTag: (image: ReferenceInput) => Effect.Effect<void, OperationFailure>
+
+    /** See {@link tagImage}. */
+    readonly tagImage: (image: ReferenceInput, tag: string) => Effect.Effect<Digest.Digest, OperationFailure>
+
+    /** See {@link repository}. */
+    readonly repository: (
+      name: ReferenceInput,
+      options?: RepositoryOptions
+    ) => Effect.Effect<Repository.Repository, OperationError.ParseReferenceError>
+  }
+}
+
+/**
+ * A client over the `HttpClient` and the `Credentials` at hand. Blobs it has seen, tokens and transfers in flight are
+ * shared between all its operations, so make one and keep it.
+ *
+ * Fails with `InvalidInput` for options that can never work.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: (
+  options?: RegistryConfig.Options
+) => Effect.Effect<RegistryClient.Service, InvalidInput, HttpClient.HttpClient | Credentials> = internal.make
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: RegistryConfig.Options = {}
+): Layer.Layer<RegistryClient, InvalidInput, HttpClient.HttpClient | Credentials> =>
+  Layer.effect(RegistryClient, make(options))
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<RegistryConfig.Options>
+): Layer.Layer<RegistryClient, InvalidInput | ConfigError, HttpClient.HttpClient | Credentials> =>
+  Layer.effect(RegistryClient, Effect.flatMap(Config.unwrap(options), make))
+
+/**
+ * What a reference names: descriptor, manifest with its bytes, and whether it is an index. One GET.
+ *
+ * Fails with `NotFound` for a 404, `GetImageError` for anything else.
+ *
+ * @since 0.1.0
+ * @category retrieval
+ */
+export const getImage = (
+  image: ReferenceInput
+): Effect.Effect<Image.ImageDescriptor, GetImageFailure, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.getImage(image))
+
+/**
+ * A handle on one image: its manifest, its config as an Effect, its layers as Streams. Of an index it is the image for
+ * the platform asked for, `linux/amd64` by default. An image that is in no index must be for the platform when one is
+ * asked for.
+ *
+ * Fails as `getImage` does, with `PlatformNotFound` (which lists what there is) and `ParsePlatformError`.
+ *
+ * @since 0.1.0
+ * @category retrieval
+ */
+export const getImageHandle = (
+  image: ReferenceInput,
+  options?: { readonly platform?: PlatformInput | undefined }
+): Effect.Effect<
+  Image.Image,
+  GetImageFailure | OperationError.PlatformNotFound | OperationError.ParsePlatformError,
+  RegistryClient
+> => Effect.flatMap(RegistryClient, (client) => client.getImageHandle(image, options))
+
+/**
+ * The digest of what a reference names. One HEAD; a GET only when the registry sends no digest.
+ *
+ * Fails as `getImage` does.
+ *
+ * @since 0.1.0
+ * @category retrieval
+ */
+export const getDigest = (image: ReferenceInput): Effect.Effect<Digest.Digest, GetImageFailure, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.getDigest(image))
+
+/**
+ * The digests of an index by platform. Keys are normalised (`linux/arm64` also for `arm64/v8`), with the OS version in
+ * them where it tells two entries apart (`windows(10.0.17763)/amd64`); the first entry of a platform wins; build
+ * attestations are left out. `Platform.lookup` finds the best match for a platform in the result.
+ *
+ * Fails with `GetImageIndexError` also when the reference names a single image.
+ *
+ * @since 0.1.0
+ * @category retrieval
+ */
+export const getPlatformDigests = (image: ReferenceInput): Effect.Effect<
+  Readonly<Record<string, Digest.Digest>>,
+  OperationError.ParseReferenceError | OperationError.NotFound | OperationError.GetImageIndexError,
+  RegistryClient
+> => Effect.flatMap(RegistryClient, (client) => client.getPlatformDigests(image))
+
+/**
+ * Whether the reference names something: `false` only for a real 404. Refused credentials, a server error, a failed
+ * connection and a bad certificate are a `GetImageError`.
+ *
+ * @since 0.1.0
+ * @category retrieval
+ */
+export const checkExists = (
+  image: ReferenceInput
+): Effect.Effect<boolean, OperationError.ParseReferenceError | OperationError.GetImageError, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.checkExists(image))
+
+/**
+ * Copies whatever the source names, image or index, byte for byte; with `platform`, one image of an index.
+ *
+ * Fails as `copyImage` does.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const copy = (
+  source: ReferenceInput,
+  destination: ReferenceInput,
+  options?: CopyOptions & { readonly platform?: PlatformInput | undefined }
+): Effect.Effect<Copy.CopyResult, CopyFailure, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.copy(source, destination, options))
+
+/**
+ * Copies a single image. Of an index it takes the platform asked for; without one a `CopyError` says to use `copyIndex`.
+ * The tag is written last, and not at all when the destination has the same digest by it already.
+ *
+ * A destination that carries a digest must equal what would be written, else `CopyError` before any write.
+ *
+ * Fails with `NotFound` when the source is absent, `PlatformNotFound`, and `CopyError` (with `side` and `cause`) for
+ * anything else.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const copyImage = (
+  source: ReferenceInput,
+  destination: ReferenceInput,
+  options?: CopyOptions & { readonly platform?: PlatformInput | undefined }
+): Effect.Effect<Copy.CopyResult, CopyFailure, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.copyImage(source, destination, options))
+
+/**
+ * Copies an index with all its images, nested indexes too; the digest stays the same.
+ *
+ * Fails as `copyImage` does, and with `GetImageIndexError` when the source is a single image.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const copyIndex = (
+  source: ReferenceInput,
+  destination: ReferenceInput,
+  options?: CopyOptions
+): Effect.Effect<Copy.CopyResult, CopyFailure | OperationError.GetImageIndexError, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.copyIndex(source, destination, options))
+
+/**
+ * Copies one platform's image, named by the platform or by its digest. A malformed digest is a `ParseReferenceError` of
+ * the source.
+ *
+ * Fails as `copyImage` does.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const copyPlatformImage = (
+  source: ReferenceInput,
+  platformOrDigest: PlatformInput | Digest.Digest,
+  destination: ReferenceInput,
+  options?: CopyOptions
+): Effect.Effect<Copy.CopyResult, CopyFailure, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.copyPlatformImage(source, platformOrDigest, destination, options))
+
+/**
+ * Builds a manifest list from images by platform, pushes it and gives back its digest. Entries are sorted by the
+ * platform string, so that the same images always give the same digest. It is a Docker manifest list when every image is
+ * Docker's, else an OCI index, unless `format` decides it. Images of other repositories are copied over first.
+ *
+ * An empty map and a malformed platform are errors before any request.
+ *
+ * @since 0.1.0
+ * @category manifest lists
+ */
+export const pushManifestList = (
+  reference: ReferenceInput,
+  images: Readonly<Record<string, Image.Image>>,
+  options?: ManifestList.Options
+): Effect.Effect<
+  Digest.Digest,
+  OperationError.ParseReferenceError | OperationError.ParsePlatformError | OperationError.PushManifestError,
+  RegistryClient
+> => Effect.flatMap(RegistryClient, (client) => client.pushManifestList(reference, images, options))
+
+/**
+ * Asks `GET /v2/`: succeeds when a registry is there and lets these credentials in.
+ *
+ * @since 0.1.0
+ * @category registries
+ */
+export const ping = (registry: string): Effect.Effect<void, OperationFailure, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.ping(registry))
+
+/**
+ * All tags of a repository, page by page, in the order the registry lists them.
+ *
+ * @since 0.1.0
+ * @category registries
+ */
+export const listTags = (repository: ReferenceInput): Stream.Stream<string, OperationFailure, RegistryClient> =>
+  Stream.unwrap(Effect.map(RegistryClient, (client) => client.listTags(repository)))
+
+/**
+ * The repositories of a registry (`/v2/_catalog`), which many hosted registries do not list.
+ *
+ * @since 0.1.0
+ * @category registries
+ */
+export const listRepositories = (registry: string): Stream.Stream<string, OperationFailure, RegistryClient> =>
+  Stream.unwrap(Effect.map(RegistryClient, (client) => client.listRepositories(registry)))
+
+/**
+ * Deletes a manifest by its digest (a tag is resolved first), and with it every tag that names it.
+ *
+ * @since 0.1.0
+ * @category deletion
+ */
+export const deleteImage = (image: ReferenceInput): Effect.Effect<void, OperationFailure, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.deleteImage(image))
+
+/**
+ * Removes a tag and leaves the manifest, where the registry can do that; Debian's docker-registry, for one, cannot.
+ *
+ * @since 0.1.0
+ * @category deletion
+ */
+export const deleteTag = (image: ReferenceInput): Effect.Effect<void, OperationFailure, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.deleteTag(image))
+
+/**
+ * Gives what a reference names another tag in the same repository. Gives back the digest.
+ *
+ * @since 0.1.0
+ * @category registries
+ */
+export const tagImage = (
+  image: ReferenceInput,
+  tag: string
+): Effect.Effect<Digest.Digest, OperationFailure, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.tagImage(image, tag))
+
+/**
+ * The repository itself, for everything low-level: blobs, manifests, uploads. Sends nothing. A tag or digest in the name
+ * is ignored.
+ *
+ * @since 0.1.0
+ * @category registries
+ */
+export const repository = (
+  name: ReferenceInput,
+  options?: RepositoryOptions
+): Effect.Effect<Repository.Repository, OperationError.ParseReferenceError, RegistryClient> =>
+  Effect.flatMap(RegistryClient, (client) => client.repository(name, options))

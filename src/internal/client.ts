@@ -1,0 +1,276 @@
+/**
+ * The operations of `RegistryClient` over the repositories of registries.
+ *
+ * @internal
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as Copy from "../Copy.js"
+import type { Credentials } from "../Credentials.js"
+import * as Digest from "../Digest.js"
+import * as Image from "../Image.js"
+import * as ManifestList from "../ManifestList.js"
+import {
+  GetImageError,
+  GetImageIndexError,
+  NotFound,
+  type ParsePlatformError,
+  ParseReferenceError,
+  PushManifestError,
+  RegistryOperationError,
+  type Role
+} from "../OperationError.js"
+import * as Platform from "../Platform.js"
+import * as Reference from "../Reference.js"
+import type { CopyFailure, CopyOptions, PlatformInput, ReferenceInput, RegistryClient } from "../RegistryClient.js"
+import type * as RegistryConfig from "../RegistryConfig.js"
+import { InvalidInput } from "../RegistryError.js"
+import * as Repository from "../Repository.js"
+import { makeTransport } from "./http/transport.js"
+import * as remote from "./remote/repository.js"
+
+const parsePlatform = (
+  input: PlatformInput | undefined
+): Effect.Effect<Platform.Platform | undefined, ParsePlatformError> =>
+  typeof input === "string" ? Platform.parse(input) : Effect.succeed(input)
+
+/** Errors of an operation that has a name of its own for what is neither absent nor malformed. */
+const wrap =
+  (operation: string, reference: string) =>
+  <A, R>(effect: Effect.Effect<A, Repository.Failure, R>): Effect.Effect<A, NotFound | RegistryOperationError, R> =>
+    Effect.mapError(
+      effect,
+      (cause) => cause._tag === "NotFound" ? cause : new RegistryOperationError({ operation, reference, cause })
+    )
+
+const getImageError = <A, R>(effect: Effect.Effect<A, Repository.Failure, R>, reference: Reference.Reference) =>
+  Effect.mapError(
+    effect,
+    (cause) => cause._tag === "NotFound" ? cause : new GetImageError({ reference: reference.toString(), cause })
+  )
+
+export const make = Effect.fnUntraced(function*(
+  options: RegistryConfig.Options = {}
+): Effect.fn.Return<RegistryClient.Service, InvalidInput, HttpClient.HttpClient | Credentials> {
+  const transport = yield* makeTransport(options)
+  const session = yield* Repository.makeSession
+
+  const open = ({ registry, repository: name }: Reference.Reference, access?: "read" | "write") =>
+    remote.make({ transport, session, registry, name, options, access })
+
+  /** The repository and what to ask it for, of a reference that is only read. */
+  const locate = (image: ReferenceInput, role: Role) =>
+    Reference.parse(image, role).pipe(
+      Effect.tap((reference) => Effect.annotateCurrentSpan(role, reference.toString())),
+      Effect.map((reference) => ({
+        reference,
+        repository: open(reference),
+        target: Reference.target(reference)
+      }))
+    )
+
+  const repository: RegistryClient.Service["repository"] = (name, access) =>
+    Effect.map(Reference.parse(name), (reference) => open(reference, access?.access))
+
+  const copyWith = Effect.fnUntraced(function*(
+    selection: { readonly kind: "any" | "image" | "index"; readonly platform?: PlatformInput | undefined },
+    source: ReferenceInput,
+    destination: ReferenceInput,
+    options: CopyOptions = {}
+  ): Effect.fn.Return<Copy.CopyResult, CopyFailure> {
+    const from = yield* locate(source, "source")
+    const to = yield* Reference.parse(destination, "destination")
+    yield* Effect.annotateCurrentSpan("destination", to.toString())
+    const platform = yield* parsePlatform(selection.platform)
+    const target = yield* (options.destination?.repository ?? repository)(to, { access: "write" })
+    return yield* Copy.run(
+      { repository: from.repository, reference: from.target },
+      { repository: target, tag: to.tag, digest: to.digest },
+      { kind: selection.kind, platform, concurrency: options.concurrency }
+    )
+  })
+
+  return {
+    getImage: (image) =>
+      Effect.flatMap(
+        locate(image, "image"),
+        ({ reference, repository, target }) => getImageError(Image.describe(repository, target), reference)
+      ).pipe(
+        Effect.tap(({ descriptor }) => Effect.annotateCurrentSpan("digest", descriptor.digest)),
+        Effect.withSpan("RegistryClient.getImage")
+      ),
+
+    getImageHandle: (image, options) =>
+      Effect.gen(function*() {
+        const { reference, repository, target } = yield* locate(image, "image")
+        const platform = yield* parsePlatform(options?.platform)
+        return yield* Image.open(repository, target, platform).pipe(
+          Effect.mapError((cause) =>
+            cause._tag === "NotFound" || cause._tag === "PlatformNotFound"
+              ? cause
+              : new GetImageError({ reference: reference.toString(), cause })
+          )
+        )
+      }).pipe(
+        Effect.tap(({ descriptor }) => Effect.annotateCurrentSpan("digest", descriptor.digest)),
+        Effect.withSpan("RegistryClient.getImageHandle")
+      ),
+
+    getDigest: (image) =>
+      Effect.flatMap(
+        locate(image, "image"),
+        ({ reference, repository, target }) => getImageError(repository.resolve(target), reference)
+      ).pipe(
+        Effect.map(({ digest }) => digest),
+        Effect.tap((digest) => Effect.annotateCurrentSpan("digest", digest)),
+        Effect.withSpan("RegistryClient.getDigest")
+      ),
+
+    getPlatformDigests: (image) =>
+      Effect.flatMap(locate(image, "image"), ({ reference, repository, target }) =>
+        Effect.mapError(
+          Image.platformDigests(repository, target),
+          (cause) =>
+            cause._tag === "NotFound" ? cause : new GetImageIndexError({ reference: reference.toString(), cause })
+        )).pipe(Effect.withSpan("RegistryClient.getPlatformDigests")),
+
+    checkExists: (image) =>
+      Effect.flatMap(locate(image, "image"), ({ reference, repository, target }) =>
+        repository.resolve(target).pipe(
+          Effect.as(true),
+          Effect.catchAll((cause) =>
+            cause._tag === "NotFound"
+              ? Effect.succeed(false)
+              : Effect.fail(new GetImageError({ reference: reference.toString(), cause }))
+          )
+        )).pipe(Effect.withSpan("RegistryClient.checkExists")),
+
+    copy: (source, destination, options) =>
+      copyWith({ kind: "any", platform: options?.platform }, source, destination, options).pipe(
+        Effect.withSpan("RegistryClient.copy")
+      ),
+
+    copyImage: (source, destination, options) =>
+      copyWith({ kind: "image", platform: options?.platform }, source, destination, options).pipe(
+        Effect.withSpan("RegistryClient.copyImage")
+      ),
+
+    copyIndex: (source, destination, options) =>
+      copyWith({ kind: "index" }, source, destination, options).pipe(
+        Effect.mapError((error) =>
+          error._tag === "CopyError" && error.cause._tag === "NotAnIndex"
+            ? new GetImageIndexError({ reference: error.source, cause: error.cause })
+            : error
+        ),
+        Effect.withSpan("RegistryClient.copyIndex")
+      ),
+
+    copyPlatformImage: (source, platformOrDigest, destination, options) =>
+      (typeof platformOrDigest === "string" && platformOrDigest.includes(":")
+        ? Effect.flatMap(
+          childReference(source, platformOrDigest),
+          (child) => copyWith({ kind: "image" }, child, destination, options)
+        )
+        : copyWith({ kind: "image", platform: platformOrDigest }, source, destination, options)).pipe(
+          Effect.withSpan("RegistryClient.copyPlatformImage")
+        ),
+
+    pushManifestList: (reference, images, options) =>
+      Effect.gen(function*() {
+        const to = yield* Reference.parse(reference, "manifest")
+        yield* Effect.annotateCurrentSpan("manifest", to.toString())
+        const destination = { repository: open(to, "write"), tag: to.tag, digest: to.digest }
+        return yield* ManifestList.push(destination, images, options).pipe(
+          Effect.mapError((cause) =>
+            cause._tag === "ParsePlatformError" ? cause : new PushManifestError({ reference: to.toString(), cause })
+          )
+        )
+      }).pipe(
+        Effect.tap((digest) => Effect.annotateCurrentSpan("digest", digest)),
+        Effect.withSpan("RegistryClient.pushManifestList")
+      ),
+
+    ping: (registry) =>
+      Effect.flatMap(Reference.parseRegistry(registry), (name) => wrap("ping", name)(remote.ping(transport, name)))
+        .pipe(
+          Effect.withSpan("RegistryClient.ping")
+        ),
+
+    listTags: (name) =>
+      Stream.unwrap(Effect.map(Reference.parseRepository(name), (reference) =>
+        Stream.mapError(
+          open(reference).tags,
+          (cause) =>
+            cause._tag === "NotFound" ? cause : new RegistryOperationError({
+              operation: "listTags",
+              reference: reference.toString(),
+              cause
+            })
+        ))).pipe(Stream.withSpan("RegistryClient.listTags")),
+
+    listRepositories: (registry) =>
+      Stream.unwrap(Effect.map(Reference.parseRegistry(registry), (name) =>
+        Stream.mapError(
+          remote.catalog(transport, name),
+          (cause) =>
+            cause._tag === "NotFound" ? cause : new RegistryOperationError({
+              operation: "listRepositories",
+              reference: name,
+              cause
+            })
+        ))).pipe(Stream.withSpan("RegistryClient.listRepositories")),
+
+    deleteImage: (image) =>
+      Effect.flatMap(
+        locate(image, "image"),
+        ({ reference, repository, target }) =>
+          wrap("deleteImage", reference.toString())(
+            reference.digest === undefined
+              ? Effect.flatMap(repository.resolve(target), ({ digest }) => repository.deleteManifest(digest))
+              : repository.deleteManifest(reference.digest)
+          )
+      ).pipe(Effect.withSpan("RegistryClient.deleteImage")),
+
+    deleteTag: (image) =>
+      Effect.flatMap(locate(image, "image"), ({ reference, repository }) =>
+        wrap("deleteTag", reference.toString())(
+          reference.tag === undefined
+            ? Effect.fail(new InvalidInput({ field: "image", reason: "it has no tag to delete" }))
+            : repository.deleteManifest(reference.tag)
+        )).pipe(Effect.withSpan("RegistryClient.deleteTag")),
+
+    tagImage: (image, tag) =>
+      Effect.gen(function*() {
+        const { reference, target } = yield* locate(image, "image")
+        if (!Reference.isTag(tag)) {
+          return yield* new ParseReferenceError({
+            input: tag,
+            role: "destination",
+            reason: "BadTag",
+            description: "a tag is 1 to 128 of the characters A-Z a-z 0-9 _ . - and starts with none of the last two"
+          })
+        }
+        const repository = open(reference, "write")
+        return yield* Effect.flatMap(
+          repository.getManifest(target),
+          (manifest) => repository.putManifest(manifest, { tag })
+        ).pipe(wrap("tagImage", reference.toString()))
+      }).pipe(Effect.withSpan("RegistryClient.tagImage")),
+
+    repository
+  }
+})
+
+/** The source's repository with the digest of one of its images. */
+const childReference = Effect.fnUntraced(function*(source: ReferenceInput, digest: string) {
+  const { registry, repository } = yield* Reference.parse(source, "source")
+  return Digest.isDigest(digest)
+    ? new Reference.Reference({ registry, repository, digest })
+    : yield* new ParseReferenceError({
+      input: digest,
+      role: "source",
+      reason: "BadDigest",
+      description: "this is neither a platform like linux/arm64 nor a digest like sha256:… with 64 hexadecimal digits"
+    })
+})

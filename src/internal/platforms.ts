@@ -1,0 +1,185 @@
+/**
+ * The images of an index by platform, and configs, for `Image` and `Copy`.
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Encoding from "effect/Encoding"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type * as Descriptor from "../Descriptor.js"
+import * as Digest from "../Digest.js"
+import * as ImageConfig from "../ImageConfig.js"
+import * as Manifest from "../Manifest.js"
+import * as MediaType from "../MediaType.js"
+import { PlatformNotFound } from "../OperationError.js"
+import * as Platform from "../Platform.js"
+import { ManifestInvalid, NotAnImage } from "../RegistryError.js"
+import type * as Repository from "../Repository.js"
+import * as limits from "./limits.js"
+
+const maxConfigSize = 8 * 1024 * 1024
+
+const concat = (chunks: Chunk.Chunk<Uint8Array>): Uint8Array => {
+  const bytes = new Uint8Array(Chunk.reduce(chunks, 0, (size, chunk) => size + chunk.byteLength))
+  let offset = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset)
+    offset += chunk.byteLength
+  }
+  return bytes
+}
+
+/** The content that a descriptor carries in itself, where it is what the descriptor says (R-201). */
+const inline = (descriptor: Descriptor.Descriptor): Effect.Effect<Option.Option<Uint8Array>> =>
+  descriptor.data === undefined
+    ? Effect.succeedNone
+    : Encoding.decodeBase64(descriptor.data).pipe(
+      Effect.tap((bytes) => Digest.verifyBytes(bytes, descriptor)),
+      Effect.option
+    )
+
+/** The bytes of an image's config, verified. */
+export const readConfig = Effect.fnUntraced(function*(
+  repository: Repository.Repository,
+  manifest: Manifest.Image
+): Effect.fn.Return<Uint8Array, Repository.Failure> {
+  const { config } = manifest.content
+  if (config.size > maxConfigSize) {
+    return yield* new ManifestInvalid({
+      resource: manifest.descriptor.digest,
+      reason: `its config would be ${config.size} bytes, more than the ${maxConfigSize} that are read`,
+      errors: []
+    })
+  }
+  const data = yield* inline(config)
+  return Option.isSome(data) ? data.value : concat(yield* Stream.runCollect(repository.getBlob(config)))
+})
+
+/** What an image says of its own platform; none for an artifact, whose config is something else. */
+const platformOfImage = (
+  repository: Repository.Repository,
+  manifest: Manifest.Image
+): Effect.Effect<Option.Option<Platform.Platform>, Repository.Failure> =>
+  MediaType.isImageConfig(manifest.content.config.mediaType)
+    ? readConfig(repository, manifest).pipe(
+      Effect.flatMap((bytes) => ImageConfig.decode(bytes, manifest.content.config.digest)),
+      Effect.map((config) => Option.some(ImageConfig.platform(config)))
+    )
+    : Effect.succeedNone
+
+/** An image of an index and what it is for. */
+export interface Entry {
+  readonly descriptor: Descriptor.Descriptor
+  readonly platform: Platform.Platform
+}
+
+/** BuildKit's attestations stand in an index beside the images they speak of, for `unknown/unknown` (R-225). */
+const isAttestation = (descriptor: Descriptor.Descriptor): boolean =>
+  descriptor.annotations?.["vnd.docker.reference.type"] === "attestation-manifest" ||
+  (descriptor.platform !== undefined && !Platform.isKnown(descriptor.platform))
+
+/** The entries that say themselves what they are for: no request. */
+const declared = (index: Manifest.Index): ReadonlyArray<Entry> =>
+  index.content.manifests.flatMap((descriptor) =>
+    descriptor.platform === undefined || isAttestation(descriptor) || MediaType.isIndex(descriptor.mediaType)
+      ? []
+      : [{ descriptor, platform: descriptor.platform }]
+  )
+
+/**
+ * All images of an index in its order, those of nested indexes in the place of the nested index. Of an entry that says
+ * no platform the config is read; without such entries nothing is requested.
+ */
+export const entries = (
+  repository: Repository.Repository,
+  index: Manifest.Index,
+  budget: limits.Budget = limits.makeBudget(),
+  depth = 1
+): Effect.Effect<ReadonlyArray<Entry>, Repository.Failure> =>
+  limits.enter(budget, index.descriptor.digest, depth, index.content.manifests.length).pipe(
+    Effect.andThen(Effect.forEach(
+      index.content.manifests,
+      Effect.fnUntraced(function*(descriptor): Effect.fn.Return<ReadonlyArray<Entry>, Repository.Failure> {
+        const { mediaType, platform } = descriptor
+        if (isAttestation(descriptor)) return []
+        if (platform !== undefined && !MediaType.isIndex(mediaType)) return [{ descriptor, platform }]
+        if (!MediaType.isIndex(mediaType) && !MediaType.isImageManifest(mediaType)) return []
+        const manifest = yield* repository.getManifest(descriptor.digest, { expected: descriptor })
+        if (Manifest.isIndex(manifest)) return yield* entries(repository, manifest, budget, depth + 1)
+        if (!Manifest.isImage(manifest)) return []
+        const own = yield* platformOfImage(repository, manifest)
+        return Option.isSome(own) ? [{ descriptor, platform: own.value }] : []
+      }),
+      { concurrency: 4 }
+    )),
+    Effect.map((nested) => nested.flat())
+  )
+
+/** The digests of an index by normalised platform; see `RegistryClient.getPlatformDigests` for the keys. */
+export const digests = Effect.fnUntraced(function*(repository: Repository.Repository, index: Manifest.Index) {
+  const all = yield* entries(repository, index)
+  const versions = new Map<string, Set<string | undefined>>()
+  for (const { platform } of all) {
+    const key = Platform.key(platform)
+    versions.set(key, (versions.get(key) ?? new Set()).add(platform["os.version"]))
+  }
+  const found: Record<string, Digest.Digest> = {}
+  for (const { descriptor, platform } of all) {
+    const plain = Platform.key(platform)
+    const key = (versions.get(plain)?.size ?? 0) > 1 ? Platform.keyWithVersion(platform) : plain
+    if (!Object.hasOwn(found, key)) found[key] = descriptor.digest
+  }
+  return found
+})
+
+const notFound = (resource: string, platform: Platform.Platform, available: ReadonlyArray<Platform.Platform>) =>
+  new PlatformNotFound({
+    reference: resource,
+    platform: Platform.format(platform),
+    available: [...new Set(available.map(Platform.key))]
+  })
+
+/**
+ * The image for a platform: the manifest itself when it is an image for it, else the best of the index. Only the
+ * descriptor of an index's image is known then.
+ */
+export const select = Effect.fnUntraced(function*(
+  repository: Repository.Repository,
+  manifest: Manifest.Manifest,
+  resource: string,
+  wanted: Platform.Platform
+): Effect.fn.Return<Entry, Repository.Failure | PlatformNotFound> {
+  const pick = (candidates: ReadonlyArray<Entry>) => Platform.select(candidates, wanted, (entry) => entry.platform)
+  switch (manifest._tag) {
+    case "Index": {
+      const quick = pick(declared(manifest))
+      if (Option.isSome(quick)) return quick.value
+      const all = yield* entries(repository, manifest)
+      return yield* Option.match(pick(all), {
+        onSome: Effect.succeed,
+        onNone: () => Effect.fail(notFound(resource, wanted, all.map((entry) => entry.platform)))
+      })
+    }
+    case "Image": {
+      const own = yield* platformOfImage(repository, manifest)
+      const entry = Option.map(own, (platform): Entry => ({ descriptor: manifest.descriptor, platform }))
+      return yield* Option.match(pick(Option.toArray(entry)), {
+        onSome: Effect.succeed,
+        onNone: () => Effect.fail(notFound(resource, wanted, Option.toArray(own)))
+      })
+    }
+    case "Other":
+      return yield* notAnImage(resource, manifest)
+  }
+})
+
+export const notAnImage = (resource: string, manifest: Pick<Manifest.Manifest, "descriptor">): NotAnImage =>
+  new NotAnImage({
+    resource,
+    mediaType: manifest.descriptor.mediaType,
+    advice: MediaType.isIndex(manifest.descriptor.mediaType)
+      ? "copy it whole with copyIndex, or ask for one of its platforms"
+      : "it is an artifact of another kind"
+  })

@@ -1,0 +1,76 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Digest from "../../src/Digest.js"
+import * as Session from "../../src/internal/session.js"
+
+const digest = Digest.fromBytes(new Uint8Array([1]))
+
+describe("session", () => {
+  it.effect("remembers where blobs have been seen, in order", () =>
+    Effect.gen(function*() {
+      const session = yield* Session.make
+      session.markBlob("a.example", "two", digest)
+      session.markBlob("a.example", "one", digest)
+      session.markBlob("a.example", "two", digest)
+      session.markBlob("b.example", "three", digest)
+      assert.deepStrictEqual(session.repositoriesWith("a.example", digest), ["two", "one"])
+      session.forgetBlob("a.example", "two", digest)
+      assert.deepStrictEqual(session.repositoriesWith("a.example", digest), ["one"])
+      session.forgetBlob("a.example", "one", digest)
+      session.forgetBlob("c.example", "one", digest)
+      assert.deepStrictEqual(session.repositoriesWith("a.example", digest), [])
+    }))
+
+  it.effect("runs one effect for a key at a time and shares its success", () =>
+    Effect.gen(function*() {
+      const session = yield* Session.make
+      const gate = yield* Deferred.make<void>()
+      let runs = 0
+      const work = Effect.andThen(Effect.sync(() => ++runs), (n) => Effect.as(Deferred.await(gate), n))
+      const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(session.single("key", work)))
+      const other = yield* Effect.fork(session.single("other", Effect.succeed("at once")))
+      assert.strictEqual(yield* Fiber.join(other), "at once")
+      yield* Deferred.succeed(gate, undefined)
+      assert.deepStrictEqual(yield* Fiber.joinAll(fibers), [1, 1, 1])
+      // Nothing is kept: a later call does its own work.
+      assert.strictEqual(yield* session.single("key", work), 2)
+    }))
+
+  it.effect("lets those who waited run their own, one at a time, when the first fails", () =>
+    Effect.gen(function*() {
+      const session = yield* Session.make
+      let runs = 0
+      let atOnce = 0
+      let most = 0
+      const work = Effect.gen(function*() {
+        const n = ++runs
+        most = Math.max(most, ++atOnce)
+        yield* Effect.yieldNow()
+        yield* Effect.yieldNow()
+        atOnce--
+        return n < 3 ? yield* Effect.fail(n) : n
+      })
+      const exits = yield* Effect.forEach([1, 2, 3, 4], () => Effect.exit(session.single("key", work)), {
+        concurrency: "unbounded"
+      })
+      assert.strictEqual(most, 1)
+      assert.strictEqual(runs, 3)
+      assert.deepStrictEqual(exits.filter(Exit.isSuccess).map((exit) => exit.value), [3, 3])
+    }))
+
+  it.effect("hands over when the one under way is interrupted, and lets a waiter go", () =>
+    Effect.gen(function*() {
+      const session = yield* Session.make
+      const first = yield* Effect.fork(session.single("key", Effect.never))
+      yield* Effect.yieldNow()
+      const waiter = yield* Effect.fork(session.single("key", Effect.succeed("mine")))
+      const leaver = yield* Effect.fork(session.single("key", Effect.succeed("late")))
+      yield* Effect.yieldNow()
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(leaver)))
+      yield* Fiber.interrupt(first)
+      assert.strictEqual(yield* Fiber.join(waiter), "mine")
+    }))
+})
