@@ -3,8 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as Either from "effect/Either"
+import * as Encoding from "effect/Encoding"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Digest from "./Digest.js"
+import { ociEmpty } from "./MediaType.js"
 import * as Platform from "./Platform.js"
 
 const mediaType = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/
@@ -83,3 +87,29 @@ export const fromBytes = (
   mediaType: string,
   algorithm: Digest.Algorithm = "sha256"
 ): Descriptor => ({ mediaType, digest: Digest.fromBytes(bytes, algorithm), size: bytes.byteLength })
+
+/**
+ * The content that a descriptor carries in its `data`, if it does and if that has the size and the digest it should
+ * (R-201). None means that the content must be fetched.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const embedded = (descriptor: Descriptor): Option.Option<Uint8Array> => {
+  const { data, digest, size } = descriptor
+  const name = Digest.algorithm(digest)
+  if (data === undefined || (name !== "sha256" && name !== "sha512")) return Option.none()
+  // Four characters for every three bytes: what is longer need not be decoded to be refused.
+  if (data.length > Math.ceil(size / 3) * 4) return Option.none()
+  return Either.getRight(Encoding.decodeBase64(data)).pipe(
+    Option.filter((bytes) => bytes.byteLength === size && Digest.fromBytes(bytes, name) === digest)
+  )
+}
+
+/**
+ * The descriptor of the two bytes `{}`, for where there must be one but no content is (R-213).
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const empty: Descriptor = { ...fromBytes(new TextEncoder().encode("{}"), ociEmpty), data: "e30=" }

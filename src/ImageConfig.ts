@@ -42,6 +42,8 @@ export const ContainerConfig = Schema.Struct({
 })
 
 /**
+ * How a container of the image starts.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -62,6 +64,8 @@ export const History = Schema.Struct({
 })
 
 /**
+ * How one step of the build came to be.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -88,6 +92,8 @@ export const ImageConfig = Schema.Struct({
 })
 
 /**
+ * The view of an image config.
+ *
  * @since 0.1.0
  * @category models
  */

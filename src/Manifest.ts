@@ -39,6 +39,8 @@ export const ImageManifest = Schema.Struct({
 })
 
 /**
+ * The view of an image manifest.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -60,6 +62,8 @@ export const ImageIndex = Schema.Struct({
 })
 
 /**
+ * The view of an index.
+ *
  * @since 0.1.0
  * @category models
  */

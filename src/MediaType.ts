@@ -5,36 +5,48 @@
  */
 
 /**
+ * An OCI image index.
+ *
  * @since 0.1.0
  * @category constants
  */
 export const ociIndex = "application/vnd.oci.image.index.v1+json"
 
 /**
+ * An OCI image manifest.
+ *
  * @since 0.1.0
  * @category constants
  */
 export const ociManifest = "application/vnd.oci.image.manifest.v1+json"
 
 /**
+ * An OCI image config.
+ *
  * @since 0.1.0
  * @category constants
  */
 export const ociConfig = "application/vnd.oci.image.config.v1+json"
 
 /**
+ * A layer as a plain tar archive.
+ *
  * @since 0.1.0
  * @category constants
  */
 export const ociLayer = "application/vnd.oci.image.layer.v1.tar"
 
 /**
+ * A layer compressed with gzip.
+ *
  * @since 0.1.0
  * @category constants
  */
 export const ociLayerGzip = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 /**
+ * A layer compressed with zstd.
+ *
  * @since 0.1.0
  * @category constants
  */
@@ -49,24 +61,32 @@ export const ociLayerZstd = "application/vnd.oci.image.layer.v1.tar+zstd"
 export const ociEmpty = "application/vnd.oci.empty.v1+json"
 
 /**
+ * Docker's manifest list, its form of an index.
+ *
  * @since 0.1.0
  * @category constants
  */
 export const dockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 /**
+ * Docker's image manifest of version 2, schema 2.
+ *
  * @since 0.1.0
  * @category constants
  */
 export const dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
 
 /**
+ * Docker's image config.
+ *
  * @since 0.1.0
  * @category constants
  */
 export const dockerConfig = "application/vnd.docker.container.image.v1+json"
 
 /**
+ * Docker's layer, compressed with gzip.
+ *
  * @since 0.1.0
  * @category constants
  */

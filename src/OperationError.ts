@@ -10,12 +10,16 @@ import { line } from "./internal/text.js"
 import { ErrorEntry, RegistryError } from "./RegistryError.js"
 
 /**
+ * What marks the errors of this module.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: unique symbol = Symbol.for("effect-oci/OperationError")
 
 /**
+ * The type of the mark.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -30,6 +34,8 @@ export type TypeId = typeof TypeId
 export const Role = Schema.Literal("image", "source", "destination", "manifest")
 
 /**
+ * Which argument of the operation a reference was.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -44,6 +50,8 @@ export type Role = typeof Role.Type
 export const Side = Schema.Literal("source", "destination", "none")
 
 /**
+ * Which end of an operation failed.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -238,6 +246,8 @@ export type OperationError =
   | RegistryOperationError
 
 /**
+ * Whether the value is one of the errors of this module.
+ *
  * @since 0.1.0
  * @category guards
  */

@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
+import type * as Schedule from "effect/Schedule"
 
 /**
  * Settings of one registry, by its name as references have it (`docker.io`, `localhost:5000`).
@@ -24,6 +26,38 @@ export interface HostOptions {
 }
 
 /**
+ * A try of a request that failed in a way that another try may mend.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FailedTry {
+  /** The registry as references name it. */
+  readonly registry: string
+  readonly method: string
+  /** The address without its query. */
+  readonly url: string
+  /** Which try it was: 1 for the first. */
+  readonly attempt: number
+  /** Why it failed, in a word: a status (`503`) or the reason of a `TransportError` (`Timeout`). */
+  readonly reason: string
+  /** How long the registry asked to wait, when it did. */
+  readonly retryAfter: Duration.Duration | undefined
+}
+
+/**
+ * What `onRetry` is told: the try that failed, and how long it will be until the next.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Retry extends FailedTry {
+  readonly delay: Duration.Duration
+}
+
+/**
+ * Settings of a client. All of them are optional.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -33,7 +67,21 @@ export interface Options {
   readonly idleTimeout?: Duration.DurationInput | undefined
   /** Tries of one request after the first. 4 by default. */
   readonly retries?: number | undefined
+  /**
+   * When a failed try is followed by another, and after how long; it ends when the schedule does. By default `retries`
+   * times, after 0.5, 1, 2, 4, … seconds, at most 20, each 20 % more or less. A longer `Retry-After` of the registry
+   * is obeyed on top of it. Which failures are tried again at all is not for the schedule to say.
+   */
+  readonly retry?: Schedule.Schedule<unknown, FailedTry> | undefined
+  /**
+   * The longest `Retry-After` that is waited for: a registry that asks for more gets no further try, and the failure is
+   * reported at once with what it asked for. 60 seconds by default.
+   */
+  readonly maxRetryAfter?: Duration.DurationInput | undefined
+  /** Told of each retry before its delay begins. */
+  readonly onRetry?: ((retry: Retry) => Effect.Effect<void>) | undefined
   /** Largest manifest read, in bytes. 8 MiB by default. */
   readonly maxManifestSize?: number | undefined
+  /** The `User-Agent` header. `effect-oci/<version>` by default. */
   readonly userAgent?: string | undefined
 }

@@ -13,12 +13,16 @@ import * as Schema from "effect/Schema"
 import { line } from "./internal/text.js"
 
 /**
+ * What marks the errors of this module.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: unique symbol = Symbol.for("effect-oci/RegistryError")
 
 /**
+ * The type of the mark.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -107,7 +111,7 @@ export class Denied extends Schema.TaggedError<Denied>("effect-oci/RegistryError
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>("effect-oci/RegistryError/RateLimited")(
   "RateLimited",
-  { ...http, retryAfter: Schema.optional(Schema.DurationFromSelf) }
+  { ...http, retryAfter: Schema.optional(Schema.Duration) }
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
@@ -392,6 +396,8 @@ export const RegistryError = Schema.Union(
 )
 
 /**
+ * Whether the value is one of the errors of this module.
+ *
  * @since 0.1.0
  * @category guards
  */

@@ -27,8 +27,9 @@ import type { CopyFailure, CopyOptions, PlatformInput, ReferenceInput, RegistryC
 import type * as RegistryConfig from "../RegistryConfig.js"
 import { InvalidInput } from "../RegistryError.js"
 import * as Repository from "../Repository.js"
-import { makeTransport } from "./http/transport.js"
-import * as remote from "./remote/repository.js"
+import { makeTransport } from "./http/make.js"
+import { makeRepository } from "./remote/repository.js"
+import * as remote from "./remote/tags.js"
 
 const parsePlatform = (
   input: PlatformInput | undefined
@@ -57,7 +58,7 @@ export const make = Effect.fnUntraced(function*(
   const session = yield* Repository.makeSession
 
   const open = ({ registry, repository: name }: Reference.Reference, access?: "read" | "write") =>
-    remote.make({ transport, session, registry, name, options, access })
+    makeRepository({ transport, session, registry, name, config: options, access })
 
   /** The repository and what to ask it for, of a reference that is only read. */
   const locate = (image: ReferenceInput, role: Role) =>
@@ -212,7 +213,7 @@ export const make = Effect.fnUntraced(function*(
     listRepositories: (registry) =>
       Stream.unwrap(Effect.map(Reference.parseRegistry(registry), (name) =>
         Stream.mapError(
-          remote.catalog(transport, name),
+          remote.listRepositories(transport, name),
           (cause) =>
             cause._tag === "NotFound" ? cause : new RegistryOperationError({
               operation: "listRepositories",

@@ -9,17 +9,20 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { RegistryError, TransportError } from "../../RegistryError.js"
 
-/** A body that can be sent again: `content` is run once for each try. `length` in bytes becomes the Content-Length. */
-export type Body =
+/**
+ * A body that can be sent again: `content` is run once for each try. `length` in bytes becomes the Content-Length. A
+ * failure of `content` itself ends the request with that very failure and is not tried again.
+ */
+export type Body<E = never> =
   | { readonly _tag: "Bytes"; readonly bytes: Uint8Array; readonly contentType: string }
   | {
     readonly _tag: "Stream"
-    readonly content: Stream.Stream<Uint8Array, unknown>
+    readonly content: Stream.Stream<Uint8Array, E>
     readonly contentType: string
     readonly length: number | undefined
   }
 
-export interface Request {
+export interface Request<E = never> {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE"
   /** The registry's name as references have it (`docker.io`): decides host, scheme, credentials, tokens and limits. */
   readonly registry: string
@@ -28,7 +31,7 @@ export interface Request {
   /** Token scopes the request needs: `repository:library/alpine:pull`. */
   readonly scopes: ReadonlyArray<string>
   readonly headers?: Readonly<Record<string, string>> | undefined
-  readonly body?: Body | undefined
+  readonly body?: Body<E> | undefined
   /** Statuses handed back as values; every other final status becomes a `RegistryError`. */
   readonly accept: ReadonlyArray<number>
   /**
@@ -36,6 +39,11 @@ export interface Request {
    * 5xx). A 401 whose request was not acted on, and a 429, are always tried again.
    */
   readonly replay: boolean
+  /**
+   * Reads the whole body of an accepted answer, up to so many bytes, as a part of the try, so that a body that breaks
+   * or stalls is tried again like a lost answer. `bytes` and `stream` then give what was read.
+   */
+  readonly buffer?: number | undefined
 }
 
 export interface Response {
@@ -52,5 +60,5 @@ export interface Response {
 
 export interface Transport {
   /** The scope holds the connection: closing it aborts what has not been read. */
-  readonly execute: (request: Request) => Effect.Effect<Response, RegistryError, Scope.Scope>
+  readonly execute: <E = never>(request: Request<E>) => Effect.Effect<Response, RegistryError | E, Scope.Scope>
 }

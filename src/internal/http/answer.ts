@@ -1,0 +1,86 @@
+/**
+ * Answers that are no success, as errors.
+ *
+ * @internal
+ */
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import {
+  Denied,
+  type ErrorEntry,
+  RateLimited,
+  type RegistryError,
+  Unauthorized,
+  UnexpectedStatus
+} from "../../RegistryError.js"
+import { parseErrorBody } from "../errorEntries.js"
+import { collect, raw, watched } from "./body.js"
+import { parseRetryAfter } from "./retry.js"
+import { redact } from "./url.js"
+
+/** Error and token bodies are not read any further than this, in bytes (R-013). */
+export const maxBody = 1024 * 1024
+
+/** What an answer that is no success says. */
+export interface Refusal {
+  readonly method: string
+  /** With its query; errors get it without. */
+  readonly url: string
+  readonly status: number
+  readonly errors: ReadonlyArray<ErrorEntry>
+  readonly retryAfter: Duration.Duration | undefined
+}
+
+/**
+ * The registry's own words in an answer. A body that is too long, breaks off or does not come within the idle timeout
+ * says nothing: the status is enough of an error.
+ *
+ * @internal
+ */
+export const read = Effect.fnUntraced(function*(
+  idle: Duration.Duration,
+  method: string,
+  url: string,
+  response: HttpClientResponse
+): Effect.fn.Return<Refusal> {
+  const about = { method, url }
+  const bytes = method === "HEAD"
+    ? new Uint8Array(0)
+    : yield* collect(about, response.headers, watched(about, idle, raw(about, response)), maxBody).pipe(
+      // inner effects must be interruptible for a timeout to end them where the caller is not
+      Effect.interruptible,
+      Effect.timeout(idle),
+      Effect.orElseSucceed(() => new Uint8Array(0))
+    )
+  const now = yield* Clock.currentTimeMillis
+  return {
+    method,
+    url,
+    status: response.status,
+    errors: parseErrorBody(bytes),
+    retryAfter: parseRetryAfter(response.headers["retry-after"], now)
+  }
+})
+
+/**
+ * The error for a final status. `credentials` says which were tried.
+ *
+ * @internal
+ */
+export const toError = (refusal: Refusal, credentials: string): RegistryError => {
+  const { errors, method, retryAfter, status } = refusal
+  const fields = { method, url: redact(refusal.url), status, errors }
+  if (status === 429 || errors.some((entry) => entry.code === "TOOMANYREQUESTS")) {
+    return new RateLimited({ ...fields, retryAfter })
+  }
+  switch (status) {
+    case 401:
+      return new Unauthorized({ ...fields, credentials })
+    case 403:
+      return new Denied({ ...fields, credentials })
+    default:
+      return new UnexpectedStatus(fields)
+  }
+}

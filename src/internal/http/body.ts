@@ -1,0 +1,185 @@
+/**
+ * Bodies of answers: watched for stalls, read up to a limit, and cleared away when nobody reads them.
+ *
+ * @internal
+ */
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { TransportError } from "../../RegistryError.js"
+import { failure, fromPlatform } from "./failure.js"
+
+/** What the messages of a body's failures name. */
+interface About {
+  readonly method: string
+  readonly url: string
+}
+
+/**
+ * Fails with a `Timeout` when a pull takes longer than `idle`. The time that the consumer takes does not count. One
+ * watchdog fiber for the whole body looks at a timestamp: a timer for each chunk would halve the throughput.
+ *
+ * @internal
+ */
+export const watched = (
+  about: About,
+  idle: Duration.Duration,
+  self: Stream.Stream<Uint8Array, TransportError>
+): Stream.Stream<Uint8Array, TransportError> =>
+  Stream.fromPull(Effect.gen(function*() {
+    const clock = yield* Effect.clock
+    const pull = yield* Stream.toPull(self)
+    const limit = Duration.toMillis(idle)
+    let since: number | undefined = undefined
+    let stall: (() => void) | undefined = undefined
+
+    const look: Effect.Effect<void> = Effect.suspend(() => {
+      const rest = since === undefined ? limit : since + limit - clock.unsafeCurrentTimeMillis()
+      if (rest > 0) return Effect.zipRight(Effect.sleep(Duration.millis(rest)), look)
+      stall?.()
+      return Effect.void
+    })
+    yield* Effect.forkScoped(Effect.interruptible(look))
+
+    type Next = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.fork(Effect.interruptible(pull)), (fiber) =>
+        restore(
+          Effect.async<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>((resume) => {
+            since = clock.unsafeCurrentTimeMillis()
+            const settle = (next: Next) => {
+              since = undefined
+              stall = undefined
+              resume(next)
+            }
+            stall = () =>
+              settle(
+                Effect.zipRight(
+                  Fiber.interruptFork(fiber),
+                  Effect.fail(Option.some(stalled(about, idle, "the body")))
+                )
+              )
+            fiber.addObserver(settle)
+            return Effect.suspend(() => {
+              since = undefined
+              stall = undefined
+              return Fiber.interrupt(fiber)
+            })
+          })
+        ))
+    )
+  }))
+
+/** @internal */
+export const stalled = (about: About, idle: Duration.Duration, what: string): TransportError =>
+  failure(about.method, about.url, "Timeout", `nothing moved for ${Duration.format(idle)} in ${what}`)
+
+/**
+ * The body as the platform gives it, with errors that hold no request.
+ *
+ * @internal
+ */
+export const raw = (about: About, response: HttpClientResponse): Stream.Stream<Uint8Array, TransportError> =>
+  Stream.mapError(response.stream, (error) => fromPlatform(about.method, about.url, error))
+
+/** The length that the answer declares, if what comes is what was declared. */
+const declared = (headers: Readonly<Record<string, string | undefined>>): number | undefined => {
+  const text = headers["content-length"]
+  if (text === undefined || !/^[0-9]{1,15}$/.test(text)) return undefined
+  const encoding = headers["content-encoding"]
+  // fetch decodes the body and leaves the length of the encoded one (R-028)
+  return encoding === undefined || encoding === "" || encoding === "identity" ? Number(text) : undefined
+}
+
+const join = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
+  const bytes = new Uint8Array(size)
+  let offset = 0
+  for (const part of parts) {
+    bytes.set(part, offset)
+    offset += part.length
+  }
+  return bytes
+}
+
+/**
+ * The whole body. Fails with `TooLarge` as soon as the limit is passed, with `Reset` when less comes than was declared.
+ *
+ * @internal
+ */
+export const collect = (
+  about: About,
+  headers: Readonly<Record<string, string | undefined>>,
+  self: Stream.Stream<Uint8Array, TransportError>,
+  limit: number
+): Effect.Effect<Uint8Array, TransportError> =>
+  Effect.suspend(() => {
+    const length = about.method === "HEAD" ? undefined : declared(headers)
+    const tooLarge = Effect.suspend(() =>
+      Effect.fail(failure(about.method, about.url, "TooLarge", `the body is larger than ${limit} bytes`))
+    )
+    if (length !== undefined && length > limit) return tooLarge
+    const parts: Array<Uint8Array> = []
+    let size = 0
+    return Stream.runForEachChunk(self, (chunk) => {
+      for (const part of chunk) {
+        size += part.length
+        if (size > limit) return tooLarge
+        parts.push(part)
+      }
+      return Effect.void
+    }).pipe(
+      Effect.flatMap(() =>
+        length !== undefined && size < length
+          ? Effect.fail(failure(about.method, about.url, "Reset", `the body ended after ${size} of ${length} bytes`))
+          : Effect.sync(() => join(parts, size))
+      )
+    )
+  })
+
+/** What is read for the sake of the connection, and for how long at most. */
+const leftoverBytes = 64 * 1024
+const leftoverTime = Duration.seconds(1)
+
+/**
+ * Reads what little is left of a body that nobody wants, so that its connection can be used again. Whatever is large or
+ * slow is given up: closing the scope of the request aborts it. By the machine's clock, because it is housekeeping that
+ * no schedule of the caller should wait for.
+ *
+ * @internal
+ */
+export const drain = (
+  method: string,
+  headers: Readonly<Record<string, string | undefined>>,
+  self: Stream.Stream<Uint8Array, unknown>
+): Effect.Effect<void> => {
+  const length = headers["content-length"]
+  if (method === "HEAD" || (length !== undefined && Number(length) > leftoverBytes)) return Effect.void
+  let size = 0
+  return self.pipe(
+    Stream.takeWhile((part) => {
+      size += part.length
+      return size <= leftoverBytes
+    }),
+    Stream.runDrain,
+    Effect.interruptible,
+    Effect.timeoutOption(leftoverTime),
+    Effect.withClock(Clock.make()),
+    Effect.ignore,
+    Effect.exit,
+    Effect.asVoid
+  )
+}
+
+/**
+ * When the scope closes in success, clears away a body that was not touched.
+ *
+ * @internal
+ */
+export const drainOnClose = (untouched: () => boolean, clear: Effect.Effect<void>) =>
+  Effect.addFinalizer((exit) => Exit.isSuccess(exit) && untouched() ? clear : Effect.void)

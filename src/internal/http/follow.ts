@@ -1,0 +1,134 @@
+/**
+ * A request with its redirects.
+ *
+ * @internal
+ */
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import { drain } from "./body.js"
+import { failure } from "./failure.js"
+import { distrust, type Host } from "./host.js"
+import { type Failed, final } from "./retry.js"
+import type { Outgoing, Send } from "./send.js"
+import { resolve, withoutFragment } from "./url.js"
+
+/** @internal */
+export interface Journey<E> extends Outgoing<E> {
+  readonly host: Host
+  /** The origin that `own` is for. */
+  readonly origin: string
+  /** Headers for the origin only, credentials above all; taken off for good when a redirect leaves it. */
+  readonly own: Readonly<Record<string, string>>
+  readonly accept: ReadonlyArray<number>
+  /** Refuses to leave the origin: the body is a secret. */
+  readonly stay?: boolean | undefined
+}
+
+/** @internal */
+export interface Arrival {
+  readonly response: HttpClientResponse
+  /** Where the answer came from. */
+  readonly url: string
+  /** Whether the answer is from the origin that `own` is for, reached without leaving it. */
+  readonly home: boolean
+}
+
+const maxHops = 10
+const redirects = new Set([301, 302, 303, 307, 308])
+
+/**
+ * Runs an effect in a child scope, which stays open, with its parent, when the result is one to keep, and is closed at
+ * once otherwise.
+ *
+ * @internal
+ */
+export const inChildScope = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  keep: (result: A) => boolean
+): Effect.Effect<A, E, R | Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.scope,
+      (parent) =>
+        Effect.flatMap(Scope.fork(parent, ExecutionStrategy.sequential), (scope) =>
+          restore(Scope.extend(effect, scope)).pipe(
+            Effect.onExit((exit) => Exit.isSuccess(exit) && keep(exit.value) ? Effect.void : Scope.close(scope, exit))
+          ))
+    )
+  )
+
+interface Next {
+  readonly to: URL
+  readonly getInstead: boolean
+}
+
+/** Where an answer leads, undefined when it is the last one. */
+const next = <E>(journey: Journey<E>, arrival: Arrival): Effect.Effect<Next | undefined, Failed> => {
+  const { response, url } = arrival
+  const location = response.headers["location"]
+  if (!redirects.has(response.status) || journey.accept.includes(response.status) || location === undefined) {
+    return Effect.succeed(undefined)
+  }
+  const refuse = (why: string) => Effect.fail(final(failure(journey.method, url, "Redirect", why)))
+  const to = resolve(location, url)
+  if (to === undefined) return refuse("the address that it redirects to is malformed")
+  if (to.origin !== new URL(url).origin) {
+    const why = distrust(journey.host, url, to)
+    if (journey.stay === true && to.origin !== journey.origin) {
+      return refuse("it redirects a secret to another origin")
+    }
+    if (why !== undefined) return refuse(`it redirects to ${to.origin}: ${why}`)
+  }
+  const reads = journey.method === "GET" || journey.method === "HEAD"
+  if (response.status === 303) return Effect.succeed({ to, getInstead: !reads })
+  // What a 301 or 302 means for other methods differs from client to client; 307 and 308 keep method and body (R-004).
+  if (!reads && response.status < 303) return refuse(`a ${journey.method} was redirected with ${response.status}`)
+  return Effect.succeed({ to, getInstead: false })
+}
+
+/**
+ * Sends the request and follows up to ten redirects. The answer's connection is in the scope; those of the redirects
+ * have been let go of.
+ *
+ * @internal
+ */
+export const follow = <E>(send: Send, journey: Journey<E>): Effect.Effect<Arrival, Failed<E>, Scope.Scope> => {
+  const hop = (
+    outgoing: Outgoing<E>,
+    home: boolean,
+    count: number
+  ): Effect.Effect<Arrival, Failed<E>, Scope.Scope> =>
+    Effect.gen(function*() {
+      const headers = home ? { ...outgoing.headers, ...journey.own } : outgoing.headers
+      const step = Effect.gen(function*() {
+        const response = yield* send({ ...outgoing, headers })
+        const arrival = { response, url: outgoing.url, home }
+        const onward = yield* next(journey, arrival)
+        if (onward !== undefined) yield* drain(outgoing.method, response.headers, response.stream)
+        return { arrival, onward }
+      })
+      const { arrival, onward } = yield* inChildScope(step, (result) => result.onward === undefined)
+      if (onward === undefined) return arrival
+      if (count === maxHops) {
+        const error = failure(outgoing.method, outgoing.url, "Redirect", `more than ${maxHops} redirects`)
+        return yield* Effect.fail(final(error))
+      }
+      const { getInstead, to } = onward
+      const then: Outgoing<E> = {
+        method: getInstead ? "GET" : outgoing.method,
+        url: withoutFragment(to.href),
+        headers: getInstead ? withoutContent(outgoing.headers) : outgoing.headers,
+        body: getInstead ? undefined : outgoing.body
+      }
+      return yield* hop(then, home && to.origin === journey.origin, count + 1)
+    })
+  const { body, headers, method } = journey
+  const url = withoutFragment(journey.url)
+  return hop({ method, url, headers, body }, new URL(url).origin === journey.origin, 0)
+}
+
+const withoutContent = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !name.toLowerCase().startsWith("content-")))

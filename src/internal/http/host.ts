@@ -1,0 +1,119 @@
+/**
+ * A registry's name made into where its API is, with what was set for it.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as RegistryConfig from "../../RegistryConfig.js"
+import { InvalidInput } from "../../RegistryError.js"
+import { isInternal, isLoopback } from "./address.js"
+
+/** @internal */
+export interface Host {
+  /** As references have it: `docker.io`, `localhost:5000`. */
+  readonly registry: string
+  /** Scheme and host of its API, without a slash at the end. Also what "its own origin" means. */
+  readonly origin: string
+  readonly secure: boolean
+  /** Whether what it says may lead to loopback, link-local and private addresses. */
+  readonly allowPrivate: boolean
+  /** Headers for its own origin only. Values may be secret. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+const dockerHub = "docker.io"
+const dockerHubNames = new Set([dockerHub, "index.docker.io", "registry-1.docker.io"])
+const label = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+const registryPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[A-Fa-f0-9:.]+\\])(?::[0-9]{1,5})?$`)
+const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/
+/** Headers that only the transport can set right. */
+const reserved = new Set(["connection", "content-length", "host", "transfer-encoding", "accept-encoding", "upgrade"])
+
+/**
+ * One name for each registry: lower case, and `docker.io` for all names of Docker Hub (R-114, R-408).
+ *
+ * @internal
+ */
+export const canonical = (registry: string): string => {
+  const name = registry.toLowerCase()
+  return dockerHubNames.has(name) ? dockerHub : name
+}
+
+/**
+ * Whether a name is one of a registry: a host, with a port or without.
+ *
+ * @internal
+ */
+export const isRegistry = (name: string): boolean => registryPattern.test(name) && URL.canParse(`https://${name}`)
+
+const invalid = (field: string, reason: string) => Effect.fail(new InvalidInput({ field, reason }))
+
+/**
+ * Whether a value can be sent as a header.
+ *
+ * @internal
+ */
+export const isHeaderValue = (value: string): boolean => headerValue.test(value)
+
+const readHeaders = Effect.fnUntraced(function*(registry: string, options: RegistryConfig.HostOptions | undefined) {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(options?.headers ?? {})) {
+    const field = `headers of ${registry}`
+    const text = Redacted.isRedacted(value) ? Redacted.value(value) : value
+    if (!headerName.test(name) || name === "__proto__") {
+      return yield* invalid(field, `${JSON.stringify(name)} is not a header name`)
+    }
+    if (reserved.has(name.toLowerCase())) return yield* invalid(field, `${name} cannot be set`)
+    if (typeof text !== "string" || !isHeaderValue(text)) {
+      return yield* invalid(field, `the value of ${name} holds a character that a header cannot have`)
+    }
+    headers[name.toLowerCase()] = text
+  }
+  return headers
+})
+
+/**
+ * Where the registry is. Plain http by default only where nothing leaves this machine.
+ *
+ * @internal
+ */
+export const make = Effect.fnUntraced(function*(
+  name: string,
+  options: RegistryConfig.HostOptions | undefined
+): Effect.fn.Return<Host, InvalidInput> {
+  const registry = canonical(name)
+  const address = registry === dockerHub ? "registry-1.docker.io" : registry
+  if (!isRegistry(registry)) {
+    return yield* invalid("registry", `${JSON.stringify(name)} is not a host name with an optional port`)
+  }
+  const { hostname } = new URL(`https://${address}`)
+  const plain = options?.plainHttp ?? isLoopback(hostname)
+  const headers = yield* readHeaders(registry, options)
+  return {
+    registry,
+    origin: new URL(`${plain ? "http" : "https"}://${address}`).origin,
+    secure: !plain,
+    allowPrivate: options?.allowPrivate ?? isInternal(hostname),
+    headers
+  }
+})
+
+/**
+ * Why an address that the registry gave must not be asked, in words; undefined when it may. `from` is where it was
+ * found. The rule holds for realms, redirects, `Location` and `Link` alike (R-112): no scheme but http and https, never
+ * from https to http, and not from a public registry to an address inside.
+ *
+ * @internal
+ */
+export const distrust = (host: Host, from: string, to: URL): string | undefined => {
+  if (to.protocol !== "https:" && to.protocol !== "http:") return `${to.protocol} is neither http nor https`
+  if (to.protocol === "http:" && (host.secure || from.startsWith("https:"))) {
+    return "plain http after https is not allowed"
+  }
+  if (!host.allowPrivate && isInternal(to.hostname)) {
+    return `${to.hostname} is not on the public network, but the registry is: allowPrivate permits it`
+  }
+  return undefined
+}

@@ -1,0 +1,203 @@
+/**
+ * The transport: `transport.ts` made of the pieces beside it.
+ *
+ * @internal
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Credentials } from "../../Credentials.js"
+import type * as RegistryConfig from "../../RegistryConfig.js"
+import type { InvalidInput, RegistryError, TransportError } from "../../RegistryError.js"
+import { read, type Refusal, toError } from "./answer.js"
+import * as Auth from "./auth.js"
+import { collect, drain, drainOnClose, raw, watched } from "./body.js"
+import { failure } from "./failure.js"
+import { type Arrival, follow, inChildScope } from "./follow.js"
+import * as Host from "./host.js"
+import { type Failed, final, fromTransport, ofAnswer, retrying } from "./retry.js"
+import * as Send from "./send.js"
+import * as Settings from "./settings.js"
+import * as Token from "./token.js"
+import type { Request, Response, Transport } from "./transport.js"
+import { redact } from "./url.js"
+import * as Warning from "./warning.js"
+
+/** A request whose host and address are known to be in order. */
+interface Prepared<E> {
+  readonly request: Request<E>
+  readonly host: Host.Host
+  readonly url: string
+}
+
+/** What one sending came to. */
+type Outcome =
+  | { readonly _tag: "Accepted"; readonly response: Response }
+  | {
+    readonly _tag: "Refused"
+    readonly refusal: Refusal
+    readonly challenge: string | undefined
+    /** Whether it was the registry that refused, not whom it redirected to. */
+    readonly home: boolean
+  }
+
+/** Headers of the caller that are for the registry alone, like its credentials. */
+const confidential = new Set(["authorization", "cookie", "proxy-authorization"])
+
+/**
+ * The transport over a platform's HTTP client.
+ *
+ * @internal
+ */
+export const makeTransport = Effect.fnUntraced(function*(
+  options: RegistryConfig.Options = {}
+): Effect.fn.Return<Transport, InvalidInput, HttpClient.HttpClient | Credentials> {
+  const client = yield* HttpClient.HttpClient
+  const store = yield* Credentials
+  const settings = yield* Settings.make(options)
+  const { idle, policy, userAgent } = settings
+  const send = Send.make(client, idle)
+  const auth = Auth.make(store, (wanted) => Token.fetchToken({ send, idle, policy, userAgent }, wanted))
+  const logWarnings = Warning.makeLog()
+
+  const hosts = new Map<string, Host.Host>(settings.hosts)
+  const hostOf = (registry: string): Effect.Effect<Host.Host, InvalidInput> => {
+    const name = Host.canonical(registry)
+    const known = hosts.get(name)
+    return known !== undefined
+      ? Effect.succeed(known)
+      : Effect.tap(Host.make(registry, undefined), (host) => Effect.sync(() => hosts.set(name, host)))
+  }
+
+  const prepare = <E>(request: Request<E>): Effect.Effect<Prepared<E>, InvalidInput | TransportError> =>
+    Effect.flatMap(hostOf(request.registry), (host) => {
+      const refuse = (why: string) => Effect.fail(failure(request.method, request.url, "Redirect", why))
+      const url = request.url.startsWith("/") ? `${host.origin}${request.url}` : request.url
+      if (!URL.canParse(url)) return refuse("the address is malformed")
+      const to = new URL(url)
+      const why = to.origin === host.origin ? undefined : Host.distrust(host, host.origin, to)
+      return why === undefined
+        ? Effect.succeed({ request, host, url })
+        : refuse(`${host.registry} leads to ${to.origin}: ${why}`)
+    })
+
+  const respond = <E>(
+    { request }: Prepared<E>,
+    { response, url }: Arrival
+  ): Effect.Effect<Response, Failed<E>, Scope.Scope> => {
+    const about = { method: request.method, url }
+    const { headers, status } = response
+    const body = request.method === "HEAD" ? Stream.empty : watched(about, idle, raw(about, response))
+    if (request.buffer !== undefined) {
+      return collect(about, headers, body, request.buffer).pipe(
+        Effect.mapError(fromTransport),
+        Effect.map((bytes): Response => {
+          const stream = bytes.length === 0 ? Stream.empty : Stream.make(bytes)
+          return { status, headers, url, stream, bytes: (limit) => collect(about, {}, stream, limit) }
+        })
+      )
+    }
+    let touched = false
+    const stream = Stream.suspend(() => {
+      touched = true
+      return body
+    })
+    const clear = Effect.suspend(() => drain(request.method, headers, response.stream))
+    return Effect.as(drainOnClose(() => !touched, clear), {
+      status,
+      headers,
+      url,
+      stream,
+      bytes: (limit: number) => collect(about, headers, stream, limit)
+    })
+  }
+
+  /** One sending, redirects included. A limiter for each host belongs round this. */
+  const dispatch = <E>(
+    prepared: Prepared<E>,
+    authorization: Auth.Authorization
+  ): Effect.Effect<Outcome, Failed<E>, Scope.Scope> => {
+    const { host, request, url } = prepared
+    const headers: Record<string, string> = { "user-agent": userAgent }
+    const own: Record<string, string> = { ...host.headers }
+    for (const [name, value] of Object.entries(request.headers ?? {})) {
+      const lower = name.toLowerCase()
+      if (confidential.has(lower)) own[lower] = value
+      else headers[lower] = value
+    }
+    headers["accept-encoding"] = "identity"
+    if (authorization.header !== undefined) own["authorization"] = Redacted.value(authorization.header)
+    const { accept, body, method } = request
+    const exchange = Effect.gen(function*() {
+      const arrival = yield* follow(send, { method, url, headers, body, host, origin: host.origin, own, accept })
+      const { response } = arrival
+      if (arrival.home) yield* logWarnings(host.registry, response.headers["warning"])
+      if (accept.includes(response.status)) {
+        return { _tag: "Accepted" as const, response: yield* respond(prepared, arrival) }
+      }
+      return {
+        _tag: "Refused" as const,
+        refusal: yield* read(idle, method, arrival.url, response),
+        challenge: response.headers["www-authenticate"],
+        home: arrival.home
+      }
+    })
+    return inChildScope(exchange, (outcome: Outcome) => outcome._tag === "Accepted")
+  }
+
+  /**
+   * The challenge of `/v2/`, for a registry that sent none with its 401, as gcr.io used to (R-108).
+   */
+  const probe = (host: Host.Host): Effect.Effect<string | undefined, Failed> =>
+    Effect.scoped(Effect.map(
+      dispatch<never>({
+        request: { method: "GET", registry: host.registry, url: "/v2/", scopes: [], accept: [], replay: true },
+        host,
+        url: `${host.origin}/v2/`
+      }, Auth.none),
+      (outcome) =>
+        outcome._tag === "Refused" && outcome.home && outcome.refusal.status === 401 ? outcome.challenge : undefined
+    ))
+
+  const attempt = <E>(prepared: Prepared<E>): Effect.Effect<Response, Failed<E>, Scope.Scope> =>
+    Effect.gen(function*() {
+      const { host, request, url } = prepared
+      const home = new URL(url).origin === host.origin
+      // what fails here has had its own retries
+      const first = home ? yield* Effect.mapError(auth.authorize(host, request.scopes), final) : Auth.none
+      let used = first
+      let outcome = yield* dispatch(prepared, used)
+      if (outcome._tag === "Refused" && outcome.refusal.status === 401 && outcome.home) {
+        const challenge = outcome.challenge ?? (auth.isKnown(host) ? undefined : yield* probe(host))
+        const next = yield* Effect.mapError(auth.renew(host, request.scopes, first, challenge), final)
+        if (next !== undefined) {
+          used = next
+          outcome = yield* dispatch(prepared, used)
+        }
+      }
+      if (outcome._tag === "Accepted") return outcome.response
+      const { refusal } = outcome
+      const tried = outcome.home ? used.credentials : `none, because ${new URL(refusal.url).host} is not the registry`
+      const retry = ofAnswer(refusal.status, refusal.errors, refusal.retryAfter)
+      return yield* Effect.fail<Failed<E>>({ ...final(toError(refusal, tried)), retry })
+    })
+
+  const execute = <E = never>(request: Request<E>): Effect.Effect<Response, RegistryError | E, Scope.Scope> =>
+    Effect.flatMap(prepare(request), (prepared) => {
+      const { method, replay } = request
+      const url = redact(prepared.url)
+      const registry = prepared.host.registry
+      return retrying(policy, { registry, method, url, replay }, attempt(prepared)).pipe(
+        Effect.tap((response) => Effect.annotateCurrentSpan("http.response.status_code", response.status)),
+        Effect.withSpan(`effect-oci ${method}`, {
+          kind: "client",
+          captureStackTrace: false,
+          attributes: { "http.request.method": method, registry, url }
+        })
+      )
+    })
+
+  return { execute }
+})

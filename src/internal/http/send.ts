@@ -1,0 +1,151 @@
+/**
+ * One HTTP exchange with one address: no authentication, no redirects, no retries.
+ *
+ * @internal
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import * as Cause from "effect/Cause"
+import type * as Chunk from "effect/Chunk"
+import type * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { stalled } from "./body.js"
+import { fromPlatform } from "./failure.js"
+import { type Failed, fromTransport } from "./retry.js"
+import type { Body, Request } from "./transport.js"
+
+/** @internal */
+export interface Outgoing<E> {
+  readonly method: Request["method"]
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Body<E> | undefined
+}
+
+/** @internal */
+export type Send = <E>(outgoing: Outgoing<E>) => Effect.Effect<HttpClientResponse, Failed<E>, Scope.Scope>
+
+/** How fast, in bytes a millisecond, a registry is expected to put away an upload before it answers: 10 MiB a second. */
+const storing = 10 * 1024 * 1.024
+
+/** How an upload gets on. */
+interface Progress<E> {
+  /** When something moved last. */
+  at: number
+  sent: number
+  /** The next bytes are the source's to give: a slow source is no stalled registry. */
+  waiting: boolean
+  ended: boolean
+  failure: Cause.Cause<E> | undefined
+}
+
+/** The content, with its progress and its own failure noted down. */
+const noted = <E>(content: Stream.Stream<Uint8Array, E>, progress: Progress<E>, clock: Clock.Clock) =>
+  Stream.fromPull(Effect.map(Stream.toPull(content), (pull) => {
+    const moved = (): void => {
+      progress.waiting = false
+      progress.at = clock.unsafeCurrentTimeMillis()
+    }
+    return Effect.matchCauseEffect(
+      Effect.suspend(() => {
+        progress.waiting = true
+        return pull
+      }),
+      {
+        onFailure: (cause) => {
+          moved()
+          const failure = Cause.flipCauseOption(cause)
+          if (Option.isNone(failure)) progress.ended = true
+          else if (!Cause.isInterruptedOnly(failure.value)) progress.failure = failure.value
+          return Effect.failCause(cause)
+        },
+        onSuccess: (chunk: Chunk.Chunk<Uint8Array>) => {
+          moved()
+          for (const part of chunk) progress.sent += part.length
+          return Exit.succeed(chunk)
+        }
+      }
+    )
+  }))
+
+/** Fails when nothing has moved for `idle`, and for as much longer as the registry may need to store what it got. */
+const watch = <E>(progress: Progress<E>, clock: Clock.Clock, idle: number): Effect.Effect<never, "stalled"> =>
+  Effect.suspend(() => {
+    const grace = progress.ended ? Math.floor(progress.sent / storing) : 0
+    const rest = progress.waiting ? idle : progress.at + idle + grace - clock.unsafeCurrentTimeMillis()
+    return rest <= 0
+      ? Effect.fail("stalled" as const)
+      : Effect.zipRight(Effect.sleep(Duration.millis(rest)), watch(progress, clock, idle))
+  })
+
+/**
+ * The client as the transport uses it. The scope is tied to the very request that is sent, innermost, so that closing it
+ * aborts. The platform's spans are off: they hold whole URLs and send trace headers to strangers. fetch must not follow
+ * redirects by itself.
+ *
+ * @internal
+ */
+export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Send => {
+  const scoped = client.pipe(
+    HttpClient.withScope,
+    HttpClient.withTracerDisabledWhen(() => true),
+    HttpClient.withTracerPropagation(false)
+  )
+  const manual = Effect.mapInputContext((context: Context.Context<Scope.Scope>) =>
+    Context.add(context, FetchHttpClient.RequestInit, {
+      ...Option.getOrUndefined(Context.getOption(context as Context.Context<never>, FetchHttpClient.RequestInit)),
+      redirect: "manual"
+    })
+  )
+  const limit = Duration.toMillis(idle)
+
+  return <E>(outgoing: Outgoing<E>) =>
+    Effect.flatMap(Effect.clock, (clock): Effect.Effect<HttpClientResponse, Failed<E>, Scope.Scope> => {
+      const { body, headers, method, url } = outgoing
+      const progress: Progress<E> = {
+        at: clock.unsafeCurrentTimeMillis(),
+        sent: body?._tag === "Bytes" ? body.bytes.length : 0,
+        waiting: false,
+        ended: body?._tag !== "Stream",
+        failure: undefined
+      }
+      const empty = HttpClientRequest.make(method as "POST")(url, { headers })
+      const request = body === undefined
+        ? empty
+        : HttpClientRequest.setBody(
+          empty,
+          body._tag === "Bytes"
+            ? HttpBody.uint8Array(body.bytes, body.contentType)
+            : HttpBody.stream(noted(body.content, progress, clock), body.contentType, body.length)
+        )
+      // Interruptible by the race even where the caller is not, as in the acquisition of a resource; else the loser of
+      // the race would be waited for.
+      return Effect.raceFirst(
+        Effect.interruptible(manual(scoped.execute(request))),
+        Effect.interruptible(watch(progress, clock, limit))
+      ).pipe(
+        Effect.mapError((error): Failed<E> =>
+          progress.failure !== undefined
+            ? { cause: progress.failure, retry: undefined }
+            : fromTransport(
+              error === "stalled"
+                ? stalled(outgoing, idle, progress.ended ? "waiting for the answer" : "sending the body")
+                : fromPlatform(method, url, error)
+            )
+        ),
+        Effect.filterOrElse(
+          () => progress.failure === undefined,
+          () => Effect.fail({ cause: progress.failure ?? Cause.empty, retry: undefined })
+        )
+      )
+    })
+}

@@ -1,0 +1,69 @@
+/**
+ * `RegistryConfig.Options`, checked, with the defaults in their places.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as RegistryConfig from "../../RegistryConfig.js"
+import { InvalidInput } from "../../RegistryError.js"
+import { canonical, type Host, isHeaderValue, make as makeHost } from "./host.js"
+import { defaultSchedule, type Policy } from "./retry.js"
+
+/** @internal */
+export const userAgent = "effect-oci/0.1.0"
+
+/** @internal */
+export interface Settings {
+  readonly idle: Duration.Duration
+  readonly policy: Policy
+  readonly userAgent: string
+  /** By name of the registry. */
+  readonly hosts: ReadonlyMap<string, Host>
+}
+
+const invalid = (field: string, reason: string) => Effect.fail(new InvalidInput({ field, reason }))
+
+const duration = (
+  field: string,
+  input: Duration.DurationInput | undefined,
+  otherwise: Duration.Duration
+): Effect.Effect<Duration.Duration, InvalidInput> => {
+  if (input === undefined) return Effect.succeed(otherwise)
+  return Option.match(Duration.decodeUnknown(input), {
+    onNone: () => invalid(field, "it is not a duration"),
+    onSome: (decoded) =>
+      Duration.toMillis(decoded) > 0 ? Effect.succeed(decoded) : invalid(field, "it must be longer than nothing")
+  })
+}
+
+/** @internal */
+export const make = Effect.fnUntraced(function*(
+  options: RegistryConfig.Options
+): Effect.fn.Return<Settings, InvalidInput> {
+  const idle = yield* duration("idleTimeout", options.idleTimeout, Duration.seconds(20))
+  const maxRetryAfter = yield* duration("maxRetryAfter", options.maxRetryAfter, Duration.seconds(60))
+  const retries = options.retries ?? 4
+  if (!Number.isSafeInteger(retries) || retries < 0) {
+    return yield* invalid("retries", `${retries} is not a whole number of tries`)
+  }
+  const agent = options.userAgent ?? userAgent
+  if (agent.trim() === "" || !isHeaderValue(agent)) return yield* invalid("userAgent", "it cannot be sent")
+  const hosts = new Map<string, Host>()
+  for (const [name, value] of Object.entries(options.hosts ?? {})) {
+    const registry = canonical(name)
+    if (hosts.has(registry)) return yield* invalid("hosts", `${registry} is there twice`)
+    hosts.set(registry, yield* makeHost(name, value))
+  }
+  return {
+    idle,
+    policy: {
+      schedule: options.retry ?? defaultSchedule(retries),
+      maxRetryAfter,
+      onRetry: options.onRetry ?? (() => Effect.void)
+    },
+    userAgent: agent,
+    hosts
+  }
+})

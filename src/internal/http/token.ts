@@ -1,0 +1,272 @@
+/**
+ * Getting a token from a registry's token server.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import type { Credential } from "../../Credentials.js"
+import { CredentialsError, type RegistryError } from "../../RegistryError.js"
+import { parseJson } from "../json.js"
+import { maxBody, read, type Refusal, toError } from "./answer.js"
+import { collect, raw, watched } from "./body.js"
+import * as credentials from "./credential.js"
+import { follow } from "./follow.js"
+import { distrust, type Host } from "./host.js"
+import { type Failed, final, fromTransport, ofAnswer, type Policy, retrying } from "./retry.js"
+import * as Scopes from "./scope.js"
+import type { Send } from "./send.js"
+import { redact, resolve } from "./url.js"
+
+/** Where the tokens of a registry come from, by its challenge. */
+export interface Issuer {
+  readonly realm: string
+  readonly service: string | undefined
+}
+
+/** @internal */
+export interface Token {
+  /** The value of the `Authorization` header. */
+  readonly authorization: Redacted.Redacted
+  /** When to get a new one, in milliseconds since the epoch: a little before it expires. */
+  readonly renewAt: number
+  /** What was asked for in the end. */
+  readonly scopes: ReadonlyArray<string>
+}
+
+/** @internal */
+export interface Wanted {
+  readonly host: Host
+  readonly issuer: Issuer
+  /** Normalised. */
+  readonly scopes: ReadonlyArray<string>
+  /** The repository that the request is about, when it is about one. */
+  readonly repository: string | undefined
+  readonly credential: Option.Option<Credential>
+}
+
+/** @internal */
+export interface Settings {
+  readonly send: Send
+  readonly idle: Duration.Duration
+  readonly policy: Policy
+  readonly userAgent: string
+}
+
+const clientId = "effect-oci"
+
+/**
+ * The user as which Azure's registry takes an identity token for a password, where its token server has no POST (R-114).
+ */
+const identityUser = "00000000-0000-0000-0000-000000000000"
+
+/** Shorter lives are none: the specification promises that every token lives so long (R-105). */
+const shortestLife = 60_000
+
+/**
+ * When to renew a token: counted from `issued_at` where that is plausible, from the request otherwise, and a tenth of
+ * its life, at most half a minute, before it ends (R-105, R-106).
+ *
+ * @internal
+ */
+export const renewal = (answer: object, requested: number): number => {
+  const seconds = Number(Predicate.hasProperty(answer, "expires_in") ? answer.expires_in : NaN)
+  const life = Number.isFinite(seconds) && seconds > 0 ? Math.max(shortestLife, seconds * 1000) : shortestLife
+  const stamp = Predicate.hasProperty(answer, "issued_at") && typeof answer.issued_at === "string"
+    ? Date.parse(answer.issued_at)
+    : NaN
+  // A clock ahead of ours, the zero date, or one that makes the fresh token an old one, is wrong.
+  const issued = stamp <= requested && stamp + life > requested + shortestLife / 2 ? stamp : requested
+  return issued + life - Math.min(30_000, life / 10)
+}
+
+/** The text of the token in an answer: `token` and `access_token` mean the same (R-105). */
+const tokenOf = (answer: object): string | undefined => {
+  for (const name of ["token", "access_token"] as const) {
+    const value = Predicate.hasProperty(answer, name) ? answer[name] : undefined
+    if (typeof value === "string" && value !== "") return value
+  }
+  return undefined
+}
+
+const parameters = (list: ReadonlyArray<readonly [string, string]>): string =>
+  list.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&")
+
+type Form = {
+  readonly method: "GET" | "POST"
+  readonly url: string
+  readonly authorization: Redacted.Redacted | undefined
+  /** Form fields; they hold the identity token. */
+  readonly body: Redacted.Redacted | undefined
+}
+
+const getForm = (
+  realm: string,
+  wanted: Wanted,
+  scopes: ReadonlyArray<string>,
+  authorization: Redacted.Redacted | undefined
+): Form => {
+  // Each scope is a parameter of its own, and the realm's own query is kept (R-101, R-102).
+  const query = parameters([
+    ...(wanted.issuer.service === undefined ? [] : [["service", wanted.issuer.service] as const]),
+    ...scopes.map((scope) => ["scope", scope] as const)
+  ])
+  const url = query === "" ? realm : `${realm}${realm.includes("?") ? "&" : "?"}${query}`
+  return { method: "GET", url, authorization, body: undefined }
+}
+
+const postForm = (realm: string, wanted: Wanted, scopes: ReadonlyArray<string>, token: Redacted.Redacted): Form => ({
+  method: "POST",
+  url: realm,
+  authorization: undefined,
+  body: Redacted.make(parameters([
+    ["grant_type", "refresh_token"],
+    ["service", wanted.issuer.service ?? ""],
+    ["client_id", clientId],
+    ...(scopes.length === 0 ? [] : [["scope", scopes.join(" ")] as const]),
+    ["refresh_token", Redacted.value(token)]
+  ]))
+})
+
+/** Where the token server is, if it may be asked at all. */
+const locate = (wanted: Wanted): Effect.Effect<string, CredentialsError> => {
+  const { host, issuer } = wanted
+  const realm = resolve(issuer.realm, `${host.origin}/v2/`)
+  const why = realm === undefined
+    ? "it is malformed"
+    : realm.origin === host.origin
+    ? undefined
+    : distrust(host, host.origin, realm)
+  return realm === undefined || why !== undefined
+    ? Effect.fail(
+      new CredentialsError({
+        registry: host.registry,
+        reason: `its token server at ${redact(issuer.realm)} is not asked: ${why}`
+      })
+    )
+    : Effect.succeed(realm.href.replace(/#.*$/s, ""))
+}
+
+/** What the token server says: the JSON object of a success, or a status that is none. */
+type Answer =
+  | { readonly _tag: "Granted"; readonly value: object }
+  | { readonly _tag: "Refused"; readonly refusal: Refusal }
+
+const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answer, RegistryError> => {
+  const { idle, policy, send } = settings
+  const about = { method: form.method, url: form.url }
+  const attempt: Effect.Effect<Answer, Failed> = Effect.scoped(Effect.gen(function*() {
+    const arrival = yield* follow<never>(send, {
+      method: form.method,
+      url: form.url,
+      host: wanted.host,
+      origin: new URL(form.url).origin,
+      headers: { accept: "application/json", "accept-encoding": "identity", "user-agent": settings.userAgent },
+      own: form.authorization === undefined ? {} : { authorization: Redacted.value(form.authorization) },
+      body: form.body === undefined ? undefined : {
+        _tag: "Bytes",
+        bytes: new TextEncoder().encode(Redacted.value(form.body)),
+        contentType: "application/x-www-form-urlencoded"
+      },
+      accept: [],
+      // an identity token is for the token server alone, whatever it says
+      stay: form.body !== undefined
+    })
+    const { response, url } = arrival
+    if (response.status !== 200) {
+      const refusal = yield* read(idle, form.method, url, response)
+      const retry = ofAnswer(refusal.status, refusal.errors, refusal.retryAfter)
+      if (retry === undefined) return { _tag: "Refused" as const, refusal }
+      return yield* Effect.fail<Failed>({ ...final(toError(refusal, credentials.describe(wanted.credential))), retry })
+    }
+    const bytes = yield* Effect.mapError(
+      collect(about, response.headers, watched(about, idle, raw(about, response)), maxBody),
+      fromTransport
+    )
+    const answer = parseJson(bytes)
+    if (!Predicate.isRecord(answer)) return yield* Effect.fail(final(unusable(wanted, url, "is no JSON object")))
+    return { _tag: "Granted" as const, value: answer }
+  }))
+  return retrying(
+    policy,
+    { registry: wanted.host.registry, method: form.method, url: redact(form.url), replay: true },
+    attempt
+  )
+}
+
+const unusable = (wanted: Wanted, url: string, why: string): CredentialsError =>
+  new CredentialsError({
+    registry: wanted.host.registry,
+    reason: `the answer of the token server ${redact(url)} ${why}`
+  })
+
+/**
+ * The error for what the token server refused. A 404 of it must not be taken for one of the registry's, so whatever is
+ * not about the credentials, the rate or the server itself is a `CredentialsError`.
+ */
+const refusedError = (wanted: Wanted, refusal: Refusal): RegistryError => {
+  const tried = credentials.describe(wanted.credential)
+  const { status } = refusal
+  // An identity token that is not valid any more is a 400 by OAuth2.
+  const spent = status === 400 && Option.isSome(wanted.credential) && wanted.credential.value._tag === "Identity"
+  if (spent) return toError({ ...refusal, status: 401 }, tried)
+  return status === 401 || status === 403 || status === 429 || status >= 500
+    ? toError(refusal, tried)
+    : unusable(wanted, refusal.url, `is ${status}${refusal.errors.map((entry) => `, ${entry.code}`).join("")}`)
+}
+
+/** Asks once, by the way that fits the credential (R-104). */
+const request = Effect.fnUntraced(function*(
+  settings: Settings,
+  wanted: Wanted,
+  realm: string,
+  scopes: ReadonlyArray<string>
+): Effect.fn.Return<Answer, RegistryError> {
+  const { credential, host } = wanted
+  if (Option.isSome(credential) && credential.value._tag === "Identity") {
+    const { token } = credential.value
+    const answer = yield* ask(settings, wanted, postForm(realm, wanted, scopes, token))
+    const noPost = answer._tag === "Refused" && (answer.refusal.status === 404 || answer.refusal.status === 405)
+    if (!noPost) return answer
+    const authorization = yield* credentials.basic(host.registry, identityUser, token)
+    return yield* ask(settings, wanted, getForm(realm, wanted, scopes, authorization))
+  }
+  const authorization = Option.isSome(credential) && credential.value._tag === "Basic"
+    ? yield* credentials.basic(host.registry, credential.value.username, credential.value.password)
+    : undefined
+  return yield* ask(settings, wanted, getForm(realm, wanted, scopes, authorization))
+})
+
+/**
+ * A token for the scopes. Where the token server refuses a request for several repositories, as some do when a mount's
+ * source is not ours to read, it is asked again for the first one alone: no copy fails on a mount.
+ *
+ * @internal
+ */
+export const fetchToken = Effect.fnUntraced(function*(
+  settings: Settings,
+  wanted: Wanted
+): Effect.fn.Return<Token, RegistryError> {
+  const realm = yield* locate(wanted)
+  const requested = yield* Clock.currentTimeMillis
+  const fewer = wanted.repository === undefined ? wanted.scopes : Scopes.ofRepository(wanted.scopes, wanted.repository)
+  let scopes = wanted.scopes
+  let answer = yield* request(settings, wanted, realm, scopes)
+  if (answer._tag === "Refused" && fewer.length < scopes.length && isAboutScopes(wanted, answer.refusal.status)) {
+    scopes = fewer
+    answer = yield* request(settings, wanted, realm, scopes)
+  }
+  if (answer._tag === "Refused") return yield* refusedError(wanted, answer.refusal)
+  const text = tokenOf(answer.value)
+  if (text === undefined) return yield* unusable(wanted, realm, "holds no token")
+  const authorization = yield* credentials.bearer(wanted.host.registry, text)
+  return { authorization, renewAt: renewal(answer.value, requested), scopes }
+})
+
+/** Whether a refusal may be about what was asked for. A 401 to credentials is about these (R-107). */
+const isAboutScopes = (wanted: Wanted, status: number): boolean =>
+  status >= 400 && status < 500 && (status !== 401 || Option.isNone(wanted.credential))

@@ -1,0 +1,37 @@
+/**
+ * `Warning` headers of registries (R-014).
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import { printable } from "../text.js"
+
+const pattern = /(?:^|[\s,])299[ \t]+[^\s,"]+[ \t]+"((?:[^"\\]|\\.)*)"/g
+
+/**
+ * The texts of warnings with code 299, fit for a terminal.
+ *
+ * @internal
+ */
+export const parse = (header: string): ReadonlyArray<string> =>
+  [...header.matchAll(pattern)].map((match) => printable((match[1] ?? "").replace(/\\(.)/g, "$1")))
+    .filter((text) => text !== "")
+
+/** How many different warnings are remembered: what comes beyond that is not logged. */
+const remembered = 1000
+
+/**
+ * Logs each warning of a registry once.
+ *
+ * @internal
+ */
+export const makeLog = (): (registry: string, header: string | undefined) => Effect.Effect<void> => {
+  const seen = new Set<string>()
+  return (registry, header) =>
+    header === undefined ? Effect.void : Effect.forEach(parse(header), (text) => {
+      const key = `${registry} ${text}`
+      if (seen.has(key) || seen.size >= remembered) return Effect.void
+      seen.add(key)
+      return Effect.annotateLogs(Effect.logWarning(`${registry} warns: ${text}`), { registry })
+    }, { discard: true })
+}

@@ -1,0 +1,61 @@
+/**
+ * Whether a blob is there, and its removal.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Digest from "../../Digest.js"
+import type { Failure } from "../../Repository.js"
+import { checkDigest } from "../names.js"
+import { base, isStatus, orNotFound, reading, reference, type Remote, remove } from "./remote.js"
+import { unsupported } from "./removal.js"
+
+/** One HEAD; a GET, given up at its headers, only where a HEAD is not possible. */
+export const hasBlob = (remote: Remote) =>
+  Effect.fnUntraced(function*(input: Digest.Digest): Effect.fn.Return<boolean, Failure> {
+    const digest = yield* checkDigest(input)
+    const url = `${yield* base(remote)}/blobs/${digest}`
+    const ask = (method: "HEAD" | "GET") =>
+      remote.transport.execute({
+        method,
+        registry: remote.registry,
+        url,
+        scopes: reading(remote),
+        accept: [200],
+        replay: true
+      }).pipe(
+        Effect.scoped,
+        Effect.as(true),
+        Effect.catchIf((error) => isStatus(error, 404), () => Effect.succeed(false))
+      )
+    const there = yield* ask("HEAD").pipe(
+      Effect.catchTags({
+        UnexpectedStatus: (error) => isStatus(error, 408, 502, 503, 504) ? Effect.fail(error) : ask("GET"),
+        // Storage may have signed its address for GET alone, and the words of a refusal come with a GET only.
+        Denied: (denied) => Effect.catchIf(ask("GET"), (error) => error._tag !== "Denied", () => Effect.fail(denied))
+      })
+    )
+    if (there) remote.session.markBlob(remote.registry, remote.name, digest)
+    else remote.session.forgetBlob(remote.registry, remote.name, digest)
+    return there
+  })
+
+/** R-080. */
+export const deleteBlob = (remote: Remote) =>
+  Effect.fnUntraced(function*(input: Digest.Digest): Effect.fn.Return<void, Failure> {
+    const digest = yield* checkDigest(input)
+    const url = `${yield* base(remote)}/blobs/${digest}`
+    yield* remote.transport.execute({
+      method: "DELETE",
+      registry: remote.registry,
+      url,
+      scopes: remove(remote.name),
+      accept: [200, 202, 204],
+      replay: true
+    }).pipe(
+      Effect.scoped,
+      Effect.catchTag("UnexpectedStatus", unsupported("blobs")),
+      orNotFound("blob", reference(remote, digest))
+    )
+    remote.session.forgetBlob(remote.registry, remote.name, digest)
+  })

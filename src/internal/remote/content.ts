@@ -1,0 +1,108 @@
+/**
+ * A blob's bytes on their way into a registry.
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type * as Descriptor from "../../Descriptor.js"
+import * as Digest from "../../Digest.js"
+import { DigestMismatch, type InvalidInput, SizeMismatch } from "../../RegistryError.js"
+import { scan } from "./scan.js"
+
+export type Blob = Pick<Descriptor.Descriptor, "digest" | "size">
+
+/** Checks what a hasher has taken in: the size first, then the digest (R-202). */
+export const conclude = (
+  hasher: Digest.Hasher,
+  expected: { readonly digest: Digest.Digest; readonly size?: number | undefined },
+  resource: string
+): Effect.Effect<void, DigestMismatch | SizeMismatch> =>
+  Effect.suspend((): Effect.Effect<void, DigestMismatch | SizeMismatch> => {
+    if (expected.size !== undefined && hasher.size !== expected.size) {
+      return Effect.fail(new SizeMismatch({ resource, expected: expected.size, actual: hasher.size }))
+    }
+    const actual = hasher.digest()
+    return actual === expected.digest
+      ? Effect.void
+      : Effect.fail(new DigestMismatch({ resource, expected: expected.digest, actual }))
+  })
+
+/**
+ * The content, of which the bytes that complete its size come only after all of it was found right: a registry never
+ * gets a whole body of wrong bytes, and nothing of content that fails at its very end. The first `skip` bytes are
+ * hashed but left out: the registry has them.
+ */
+export const guarded = <E, R>(
+  content: Stream.Stream<Uint8Array, E, R>,
+  blob: Blob,
+  hasher: () => Digest.Hasher,
+  skip: number
+): Stream.Stream<Uint8Array, E | DigestMismatch | SizeMismatch, R> =>
+  scan(content, () => {
+    const resource = `blob ${blob.digest}`
+    const hash = hasher()
+    let held = Chunk.empty<Uint8Array>()
+    return {
+      onChunk: (chunk) => {
+        const passed: Array<Uint8Array> = []
+        for (const bytes of chunk) {
+          if (bytes.byteLength > 0) {
+            const before = hash.size
+            const after = before + bytes.byteLength
+            if (after > blob.size) {
+              return { _tag: "Fail", error: new SizeMismatch({ resource, expected: blob.size, actual: after }) }
+            }
+            hash.update(bytes)
+            const rest = before >= skip ? bytes : bytes.subarray(Math.min(skip - before, bytes.byteLength))
+            if (rest.byteLength > 0) {
+              if (after === blob.size) held = Chunk.of(rest)
+              else passed.push(rest)
+            }
+          }
+        }
+        return { _tag: "Pass", chunk: Chunk.unsafeFromArray(passed) }
+      },
+      onEnd: () => Effect.as(conclude(hash, blob, resource), held)
+    }
+  })
+
+/** The bytes in pieces of exactly `size`, the last one of what is left. */
+export const pieces = <E, R>(
+  content: Stream.Stream<Uint8Array, E, R>,
+  size: number
+): Stream.Stream<Uint8Array, E, R> =>
+  scan<E, R, never>(content, () => {
+    let piece = new Uint8Array(0)
+    let filled = 0
+    return {
+      onChunk: (chunk) => {
+        const full: Array<Uint8Array> = []
+        for (const bytes of chunk) {
+          let taken = 0
+          while (taken < bytes.byteLength) {
+            // A new buffer for each piece: the one before may still be on its way.
+            if (filled === 0) piece = new Uint8Array(size)
+            const part = bytes.subarray(taken, taken + size - filled)
+            piece.set(part, filled)
+            filled += part.byteLength
+            taken += part.byteLength
+            if (filled === size) {
+              full.push(piece)
+              filled = 0
+            }
+          }
+        }
+        return { _tag: "Pass", chunk: Chunk.unsafeFromArray(full) }
+      },
+      onEnd: () => Effect.succeed(filled === 0 ? Chunk.empty() : Chunk.of(piece.subarray(0, filled)))
+    }
+  })
+
+/** A maker of hashers for a digest, or `InvalidInput` where the algorithm cannot be computed (R-026). */
+export const hashers = (digest: Digest.Digest): Effect.Effect<() => Digest.Hasher, InvalidInput> =>
+  Effect.map(
+    Digest.hasherFor(digest),
+    () => () => Digest.makeHasher(Digest.algorithm(digest) as Digest.Algorithm)
+  )

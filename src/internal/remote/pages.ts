@@ -1,0 +1,96 @@
+/**
+ * Lists that a registry cuts into pages (R-066).
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { RegistryError } from "../../RegistryError.js"
+import type { Response, Transport } from "../http/transport.js"
+import * as Link from "./link.js"
+import { resolve, sameOrigin } from "./location.js"
+import { json, protocol } from "./remote.js"
+
+/** What is asked for at once. ECR refuses more. */
+export const pageSize = 1000
+
+/** Largest page read, in bytes: a registry without pagination sends all it has. */
+const maxPage = 32 * 1024 * 1024
+
+/** Pages without anything in them, one after another, before the registry is taken for a trap. */
+const maxEmpty = 10
+
+export interface Page<A> {
+  readonly items: ReadonlyArray<A>
+  /** Where to go on when the registry gives no `Link`, if anywhere. */
+  readonly after?: string | undefined
+}
+
+export interface List<A, E> {
+  readonly transport: Transport
+  readonly registry: string
+  readonly scopes: ReadonlyArray<string>
+  readonly first: string
+  /** Asked in place of `first` when the registry finds its page size too large. */
+  readonly unsized?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly limit?: number | undefined
+  readonly page: (content: unknown, response: Response) => Effect.Effect<Page<A>, E>
+}
+
+/** All items, page after page, in the order of the registry. */
+export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | E> =>
+  Stream.suspend(() => {
+    const visited = new Set<string>()
+    const limit = list.limit ?? maxPage
+    let linked = false
+    let empty = 0
+
+    const get = (url: string): Effect.Effect<Response, RegistryError> =>
+      Effect.scoped(list.transport.execute({
+        method: "GET",
+        registry: list.registry,
+        url,
+        scopes: list.scopes,
+        headers: list.headers,
+        accept: [200],
+        replay: true,
+        buffer: limit
+      }))
+
+    const tooLarge = (error: RegistryError) =>
+      error._tag === "UnexpectedStatus" && error.status === 400 &&
+      error.errors.some(({ code }) => code === "PAGINATION_NUMBER_INVALID")
+
+    const read = Effect.fnUntraced(function*(url: string) {
+      visited.add(url)
+      const response = yield* url === list.first && list.unsized !== undefined
+        ? Effect.catchIf(get(url), tooLarge, () => get(list.unsized ?? url))
+        : get(url)
+      const page = yield* list.page(yield* json(response, limit), response)
+      empty = page.items.length === 0 ? empty + 1 : 0
+      const link = Link.next(response.headers["link"])
+      linked = linked || link !== undefined
+      const following = link === undefined ? (linked ? undefined : page.after) : yield* follow(link, response)
+      if (following !== undefined && empty > maxEmpty) {
+        return yield* protocol("GET", response, `${empty} empty pages came one after another`)
+      }
+      return [
+        Chunk.unsafeFromArray(page.items as Array<A>),
+        following === undefined || visited.has(following) ? Option.none<string>() : Option.some(following)
+      ] as const
+    })
+
+    return Stream.paginateChunkEffect(list.first, read)
+  })
+
+/** The next page's address is opaque, but it does not lead elsewhere. */
+const follow = (link: string, response: Response) => {
+  const url = resolve(link, response.url)
+  if (url === undefined) return protocol("GET", response, "the Link to the next page is not an address")
+  return sameOrigin(url, response.url)
+    ? Effect.succeed(url)
+    : protocol("GET", response, "the Link to the next page leads to another host")
+}

@@ -1,0 +1,117 @@
+/**
+ * Manifests that refer to another one (R-070 to R-073).
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type * as Descriptor from "../../Descriptor.js"
+import type * as Digest from "../../Digest.js"
+import * as Manifest from "../../Manifest.js"
+import * as MediaType from "../../MediaType.js"
+import { ManifestInvalid } from "../../RegistryError.js"
+import type { Failure } from "../../Repository.js"
+import type { Response } from "../http/transport.js"
+import { checkDigest } from "../names.js"
+import { getManifest } from "./manifests.js"
+import { type Page, pages } from "./pages.js"
+import * as ReferrersTag from "./referrersTag.js"
+import { base, isStatus, maxManifestSize, reading, reference, type Remote } from "./remote.js"
+
+interface Entry {
+  readonly descriptor: Descriptor.Descriptor
+  /** The registry has left out what does not match. */
+  readonly filtered: boolean
+}
+
+const decode = Schema.decodeUnknownOption(Manifest.ImageIndex, { onExcessProperty: "preserve" })
+
+const filters = (response: Response): ReadonlyArray<string> =>
+  (response.headers["oci-filters-applied"] ?? "").split(",").map((name) => name.trim().toLowerCase())
+
+export const referrers = (remote: Remote) =>
+(
+  input: Digest.Digest,
+  options?: { readonly artifactType?: string | undefined }
+): Stream.Stream<Descriptor.Descriptor, Failure> => {
+  const artifactType = options?.artifactType
+  const query = artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`
+  return Stream.unwrap(Effect.gen(function*() {
+    const digest = yield* checkDigest(input)
+    const path = yield* base(remote)
+    const seen = new Set<Digest.Digest>()
+    let listed = false
+
+    const page = (content: unknown, response: Response): Effect.Effect<Page<Entry>, ManifestInvalid> => {
+      listed = true
+      return Option.match(decode(content), {
+        onNone: () =>
+          new ManifestInvalid({
+            resource: `referrers of ${reference(remote, digest)}`,
+            reason: "the list is not an index",
+            errors: []
+          }),
+        onSome: ({ manifests }) => {
+          const filtered = filters(response).includes("artifacttype")
+          return Effect.succeed({ items: manifests.map((descriptor) => ({ descriptor, filtered })) })
+        }
+      })
+    }
+    const matches = ({ descriptor, filtered }: Entry) =>
+      artifactType === undefined || filtered || descriptor.artifactType === artifactType
+
+    const api = pages({
+      transport: remote.transport,
+      registry: remote.registry,
+      scopes: reading(remote),
+      first: `${path}/referrers/${digest}${query}`,
+      headers: { accept: MediaType.ociIndex },
+      limit: maxManifestSize(remote),
+      page
+    }).pipe(
+      Stream.filter(matches),
+      Stream.map(({ descriptor }) => descriptor)
+    )
+    return Stream.catchAll(api, (error) =>
+      !listed && isStatus(error, 404)
+        ? fallback(remote, digest, artifactType)
+        : Stream.fail(error)).pipe(
+        Stream.filter((descriptor) => !seen.has(descriptor.digest) && seen.add(descriptor.digest) !== undefined)
+      )
+  }))
+}
+
+/** Only a 404 leads here: the registry does not know the question (R-070). */
+const fallback = (
+  remote: Remote,
+  subject: Digest.Digest,
+  artifactType: string | undefined
+): Stream.Stream<Descriptor.Descriptor, Failure> =>
+  Stream.unwrap(Effect.map(
+    ReferrersTag.list(remote, subject),
+    Option.match({
+      onNone: () => Stream.empty,
+      onSome: ({ content }) =>
+        artifactType === undefined
+          ? Stream.fromIterable(content.manifests)
+          : Stream.filterEffect(
+            Stream.fromIterable(content.manifests),
+            (entry) => isOfType(remote, entry, artifactType)
+          )
+    })
+  ))
+
+/** Some writers of these lists, cosign among them, leave the type out of an entry; the manifest itself tells it. */
+const isOfType = (
+  remote: Remote,
+  entry: Descriptor.Descriptor,
+  artifactType: string
+): Effect.Effect<boolean, Failure> =>
+  entry.artifactType !== undefined
+    ? Effect.succeed(entry.artifactType === artifactType)
+    : getManifest(remote)(entry.digest, { expected: entry }).pipe(
+      Effect.map((manifest) => ReferrersTag.entryOf(manifest).artifactType === artifactType),
+      Effect.catchTag("NotFound", () => Effect.succeed(false))
+    )

@@ -1,0 +1,78 @@
+/**
+ * What every part of a registry's repository works with, and the errors they have in common.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import { NotFound } from "../../OperationError.js"
+import type * as RegistryConfig from "../../RegistryConfig.js"
+import { type InvalidInput, TransportError, type UnexpectedStatus } from "../../RegistryError.js"
+import type { Session } from "../../Repository.js"
+import type { Response, Transport } from "../http/transport.js"
+import { parseJson } from "../json.js"
+import { checkName } from "../names.js"
+
+export interface Remote {
+  readonly transport: Transport
+  readonly session: Session
+  readonly registry: string
+  readonly name: string
+  readonly config: RegistryConfig.Options
+  /** Of a repository that is to be written, reads ask for the right to push too: one token serves all its requests. */
+  readonly access?: "read" | "write" | undefined
+}
+
+/** `/v2/<name>`, of a name that may stand in a URL (R-001). */
+export const base = (remote: Remote): Effect.Effect<string, InvalidInput> =>
+  Effect.map(checkName(remote.name), (name) => `/v2/${name}`)
+
+/** R-109: what a token must allow for reading, writing and deleting. */
+export const pull = (name: string): ReadonlyArray<string> => [`repository:${name}:pull`]
+export const push = (name: string): ReadonlyArray<string> => [`repository:${name}:pull,push`]
+export const reading = ({ access, name }: Pick<Remote, "access" | "name">): ReadonlyArray<string> =>
+  access === "write" ? push(name) : pull(name)
+export const remove = (name: string): ReadonlyArray<string> => [`repository:${name}:delete`]
+
+/** How messages name a manifest or a blob of the repository. */
+export const reference = (remote: Remote, target: string): string =>
+  `${remote.registry}/${remote.name}${target.includes(":") ? "@" : ":"}${target}`
+
+/** Any 2xx that registries have been seen to answer where the specification names one of them. */
+export const success: ReadonlyArray<number> = [200, 201, 202, 204]
+
+/** Whether the error is a final status that no other error stands for, and one of these. */
+export const isStatus = (
+  error: { readonly _tag: string; readonly status?: number | undefined },
+  ...statuses: ReadonlyArray<number>
+): boolean => error._tag === "UnexpectedStatus" && error.status !== undefined && statuses.includes(error.status)
+
+/** A 404 becomes `NotFound` of that resource; what the registry said with it is kept. */
+export const orNotFound =
+  (resource: NotFound["resource"], reference: string) =>
+  <A, E extends { readonly _tag: string }, R>(
+    self: Effect.Effect<A, E | UnexpectedStatus, R>
+  ): Effect.Effect<A, E | UnexpectedStatus | NotFound, R> =>
+    Effect.catchAll(self, (error) =>
+      Effect.fail(
+        "status" in error && isStatus(error, 404)
+          ? new NotFound({ resource, reference, side: "none", errors: "errors" in error ? error.errors : [] })
+          : error
+      ))
+
+/** An address without its query, which may hold a signature. */
+export const bare = (url: string): string => url.split(/[?#]/, 1)[0] ?? ""
+
+export const protocol = (method: string, response: Pick<Response, "url">, description: string): TransportError =>
+  new TransportError({ method, url: bare(response.url), reason: "Protocol", description })
+
+/** The whole body as JSON; nothing larger than `limit` bytes is read. */
+export const json = (response: Response, limit: number): Effect.Effect<unknown, TransportError> =>
+  Effect.flatMap(response.bytes(limit), (bytes) => {
+    const content = parseJson(bytes)
+    return content === undefined ? protocol("GET", response, "the body is not JSON") : Effect.succeed(content)
+  })
+
+/** Tries of one step after the first. */
+export const retries = (remote: Remote): number => remote.config.retries ?? 4
+
+export const maxManifestSize = (remote: Remote): number => remote.config.maxManifestSize ?? 8 * 1024 * 1024

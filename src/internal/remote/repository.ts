@@ -1,0 +1,57 @@
+/**
+ * A repository of a registry, over HTTP.
+ *
+ * @internal
+ */
+import type * as RegistryConfig from "../../RegistryConfig.js"
+import { type Repository, type Session, TypeId } from "../../Repository.js"
+import type { Transport } from "../http/transport.js"
+import { deleteBlob, hasBlob } from "./blobs.js"
+import { getBlob } from "./download.js"
+import { getManifest, resolve } from "./manifests.js"
+import { referrers } from "./referrers.js"
+import { putWithReferrers } from "./referrersTag.js"
+import type { Remote } from "./remote.js"
+import { deleteManifest } from "./removal.js"
+import { tags } from "./tags.js"
+import { mountBlob, putBlob } from "./upload.js"
+
+export interface Options {
+  readonly transport: Transport
+  readonly session: Session
+  /** As references name it: `docker.io`. */
+  readonly registry: string
+  /** Checked by each method before anything is sent. */
+  readonly name: string
+  readonly config: RegistryConfig.Options
+  readonly access?: "read" | "write" | undefined
+}
+
+/** What a registry may refuse is still there to be asked for. */
+export interface RemoteRepository extends Repository {
+  readonly mountBlob: NonNullable<Repository["mountBlob"]>
+  readonly referrers: NonNullable<Repository["referrers"]>
+  readonly deleteManifest: NonNullable<Repository["deleteManifest"]>
+  readonly deleteBlob: NonNullable<Repository["deleteBlob"]>
+}
+
+export const makeRepository = (options: Options): RemoteRepository => {
+  const remote: Remote = options
+  return {
+    [TypeId]: TypeId,
+    registry: options.registry,
+    name: options.name,
+    session: options.session,
+    resolve: resolve(remote),
+    getManifest: getManifest(remote),
+    putManifest: putWithReferrers(remote),
+    hasBlob: hasBlob(remote),
+    getBlob: getBlob(remote),
+    putBlob: putBlob(remote),
+    tags: tags(remote),
+    mountBlob: mountBlob(remote),
+    referrers: referrers(remote),
+    deleteManifest: deleteManifest(remote),
+    deleteBlob: deleteBlob(remote)
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * An upload session: opened by a POST, led on by the newest `Location`, cancelled unless it came to its end.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type * as Digest from "../../Digest.js"
+import { DigestMismatch, type RegistryError, type UnexpectedStatus, UploadInvalid } from "../../RegistryError.js"
+import type { Failure } from "../../Repository.js"
+import type { Request, Response } from "../http/transport.js"
+import { resolve, withParameter } from "./location.js"
+import { contentDigest } from "./manifests.js"
+import { bare, base, orNotFound, pull, push, type Remote, success } from "./remote.js"
+
+/** How long a cancellation may take: nobody waits for it with pleasure. */
+const patience = "5 seconds"
+
+export interface UploadSession {
+  readonly remote: Remote
+  readonly digest: Digest.Digest
+  /** The newest address that the registry gave (R-044). */
+  location: string
+  /** Closed by a PUT, or gone: there is nothing to cancel. */
+  finished: boolean
+  /** Bytes that all chunks but the last must have at least (R-047). */
+  readonly minimum: number
+}
+
+export const invalid = (
+  method: Request["method"],
+  response: Pick<Response, "status" | "url">,
+  reason: string
+): UploadInvalid => new UploadInvalid({ method, url: bare(response.url), status: response.status, errors: [], reason })
+
+/** The error of an answer that ends the upload, with the reason in words. */
+export const refused = (error: UnexpectedStatus): UploadInvalid => {
+  const { errors, method, status, url } = error
+  const has = (code: string) => errors.some((entry) => entry.code === code)
+  const reason = has("DIGEST_INVALID")
+    ? "the registry finds another digest than the one announced"
+    : has("SIZE_INVALID")
+    ? "the registry finds another size than the one announced"
+    : status === 413
+    ? "the registry, or a proxy before it, takes no body of this size; upload in chunks (chunkSize)"
+    : status === 416
+    ? "the registry takes no bytes at this offset, or no chunk of this size"
+    : "the registry refuses the blob"
+  return new UploadInvalid({ method, url, status, errors, reason })
+}
+
+/** R-053, R-049: the address that opens a session, and what it may have to do. */
+const opening = (path: string, digest: Digest.Digest, from: string | undefined): string => {
+  const uploads = `${path}/blobs/uploads/`
+  const algorithm = digest.slice(0, digest.indexOf(":"))
+  const url = from === undefined
+    ? uploads
+    : withParameter(withParameter(uploads, "mount", digest), "from", from)
+  return algorithm === "sha256" ? url : withParameter(url, "digest-algorithm", algorithm)
+}
+
+/** A POST that opens a session, or mounts the blob at once (undefined). */
+const post = (
+  remote: Remote,
+  digest: Digest.Digest,
+  from: string | undefined
+): Effect.Effect<UploadSession | undefined, Failure, Scope.Scope> =>
+  Effect.flatMap(base(remote), (path) =>
+    // To open a second session after a lost answer does no harm: the first expires.
+    Effect.scoped(remote.transport.execute({
+      method: "POST",
+      registry: remote.registry,
+      url: opening(path, digest, from),
+      scopes: from === undefined ? push(remote.name) : [...push(remote.name), ...pull(from)],
+      accept: success,
+      replay: true
+    }))).pipe(
+      orNotFound("repository", `${remote.registry}/${remote.name}`),
+      Effect.flatMap((response): Effect.Effect<UploadSession | undefined, RegistryError> => {
+        if (from !== undefined && response.status === 201) {
+          return Effect.as(checkDigest(response, digest), undefined)
+        }
+        const location = resolve(response.headers["location"] ?? "", response.url)
+        if (location === undefined) {
+          return Effect.fail(
+            invalid("POST", response, "the registry opened no session: its Location is missing or bad")
+          )
+        }
+        const minimum = Number(response.headers["oci-chunk-min-length"] ?? 0)
+        return Effect.succeed({
+          remote,
+          digest,
+          location,
+          finished: false,
+          minimum: Number.isSafeInteger(minimum) && minimum > 0 ? minimum : 0
+        })
+      })
+    )
+
+/** A digest in the answer that is of the same algorithm must be the blob's. */
+export const checkDigest = (response: Response, expected: Digest.Digest): Effect.Effect<void, DigestMismatch> => {
+  const told = contentDigest(response)
+  return Option.isSome(told) && told.value !== expected &&
+      told.value.split(":", 1)[0] === expected.split(":", 1)[0]
+    ? Effect.fail(new DigestMismatch({ resource: `blob ${expected}`, expected, actual: told.value }))
+    : Effect.void
+}
+
+/** R-052. Whatever comes of it, the upload's own outcome stands. */
+const cancel = (session: UploadSession): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    session.finished ? Effect.void : session.remote.transport.execute({
+      method: "DELETE",
+      registry: session.remote.registry,
+      url: session.location,
+      scopes: push(session.remote.name),
+      accept: [...success, 404],
+      replay: false
+    }).pipe(
+      Effect.scoped,
+      Effect.interruptible,
+      Effect.timeout(patience),
+      Effect.ignore
+    )
+  )
+
+/**
+ * A session of the scope, or undefined when the blob was mounted from `from` (R-053). A mount that is declined goes on
+ * in the session that came instead; one that fails is forgotten and a plain session opened.
+ */
+export const open = (
+  remote: Remote,
+  digest: Digest.Digest,
+  from: string | undefined
+): Effect.Effect<UploadSession | undefined, Failure, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) => {
+    const plain = restore(post(remote, digest, undefined))
+    const opened = from === undefined ? plain : Effect.catchAll(restore(post(remote, digest, from)), () => {
+      remote.session.forgetBlob(remote.registry, from, digest)
+      return plain
+    })
+    return Effect.tap(opened, (session) =>
+      session === undefined ? Effect.void : Effect.addFinalizer(() => cancel(session)))
+  })
+
+/** The mount alone. A refusal of any kind, also for want of rights to the other repository (Harbor), is a no. */
+export const mount = (
+  remote: Remote,
+  digest: Digest.Digest,
+  from: string
+): Effect.Effect<boolean, Failure> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.tap(
+      restore(post(remote, digest, from)),
+      (session) => session === undefined ? Effect.void : Effect.addFinalizer(() => cancel(session))
+    )
+  ).pipe(
+    Effect.map((session) => session === undefined),
+    Effect.scoped,
+    Effect.catchIf(
+      (error) =>
+        error._tag === "Denied" || error._tag === "Unauthorized" || error._tag === "NotFound" ||
+        (error._tag === "UnexpectedStatus" && error.status < 500),
+      () => {
+        remote.session.forgetBlob(remote.registry, from, digest)
+        return Effect.succeed(false)
+      }
+    )
+  )
+
+/** The answer's `Location`, when it has a new one. */
+export const advance = (session: UploadSession, response: Response): Effect.Effect<void, UploadInvalid> => {
+  const header = response.headers["location"]
+  if (header === undefined) return Effect.void
+  const location = resolve(header, response.url)
+  if (location === undefined) {
+    return Effect.fail(invalid("PATCH", response, "the Location of the session is not an address"))
+  }
+  session.location = location
+  return Effect.void
+}
+
+/**
+ * How many bytes the registry has by its own account (R-050), or undefined when the session is gone or does not say.
+ * `0-0`, which stands for one byte as well as for none, counts as none.
+ */
+export const acknowledged = (session: UploadSession): Effect.Effect<number | undefined> =>
+  session.remote.transport.execute({
+    method: "GET",
+    registry: session.remote.registry,
+    url: session.location,
+    scopes: push(session.remote.name),
+    accept: success,
+    replay: true
+  }).pipe(
+    Effect.scoped,
+    Effect.flatMap((response) => Effect.as(advance(session, response), rangeEnd(response.headers["range"]))),
+    Effect.catchAll((error) => {
+      if (error._tag === "UnexpectedStatus" && error.status === 404) session.finished = true
+      return Effect.succeed(undefined)
+    })
+  )
+
+const rangeEnd = (header: string | undefined): number | undefined => {
+  const last = /^(?:bytes[= ])?0-([0-9]{1,15})$/.exec(header?.trim() ?? "")?.[1]
+  return last === undefined ? undefined : last === "0" ? 0 : Number(last) + 1
+}

@@ -1,0 +1,94 @@
+/**
+ * Blobs into a registry: mounted, or sent in one streamed PUT, or in chunks (R-040 to R-053).
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { type DigestMismatch, InvalidInput, type SizeMismatch } from "../../RegistryError.js"
+import type { Failure, PutBlobOutcome } from "../../Repository.js"
+import { checkDigest, checkName } from "../names.js"
+import { sendChunks } from "./chunks.js"
+import { type Blob, guarded, hashers } from "./content.js"
+import { base, type Remote } from "./remote.js"
+import { mount, open } from "./session.js"
+import { Restart, SourceFailure, type Upload } from "./uploading.js"
+import { sendWhole } from "./whole.js"
+
+const check = (blob: Blob): Effect.Effect<void, InvalidInput> =>
+  Effect.flatMap(checkDigest(blob.digest), () =>
+    Number.isSafeInteger(blob.size) && blob.size >= 0
+      ? Effect.void
+      : Effect.fail(new InvalidInput({ field: "size", reason: `${blob.size} is not a size in bytes` })))
+
+/** The repository to mount from, unless it is this very one. */
+const mountable = (remote: Remote, from: string | undefined): Effect.Effect<string | undefined, InvalidInput> =>
+  from === undefined || from === remote.name ? Effect.succeed(undefined) : checkName(from)
+
+export const putBlob = (remote: Remote) =>
+  Effect.fnUntraced(function*<E, R>(
+    blob: Blob,
+    content: Stream.Stream<Uint8Array, E, R>,
+    options?: { readonly mountFrom?: string | undefined }
+  ): Effect.fn.Return<PutBlobOutcome, Failure | E, R> {
+    yield* base(remote)
+    yield* check(blob)
+    const from = yield* mountable(remote, options?.mountFrom)
+    const hasher = yield* hashers(blob.digest)
+    const context = yield* Effect.context<R>()
+    const source = (skip: number): Stream.Stream<Uint8Array, SourceFailure<E | DigestMismatch | SizeMismatch>> =>
+      guarded(content, blob, hasher, skip).pipe(
+        Stream.mapError((error) => new SourceFailure(error)),
+        Stream.provideContext(context)
+      )
+    const upload: Upload<E | DigestMismatch | SizeMismatch> = {
+      remote,
+      blob,
+      source,
+      chunkSize: remote.config.hosts?.[remote.registry]?.chunkSize,
+      resumable: true,
+      failures: 0,
+      furthest: 0,
+      steps: 0
+    }
+    const outcome = yield* Effect.catchAll(
+      tries(upload, from),
+      (error): Effect.Effect<never, Failure | E> => Effect.fail(error instanceof SourceFailure ? error.error : error)
+    )
+    remote.session.markBlob(remote.registry, remote.name, blob.digest)
+    return outcome
+  })
+
+/** One session after another, until one comes to its end or it has failed too often. */
+const tries = <E>(
+  upload: Upload<E>,
+  from: string | undefined
+): Effect.Effect<PutBlobOutcome, Failure | SourceFailure<E>> =>
+  Effect.catchAll(
+    Effect.scoped(once(upload, from)),
+    (error): Effect.Effect<PutBlobOutcome, Failure | SourceFailure<E>> =>
+      error instanceof Restart ? tries(upload, undefined) : Effect.fail(error)
+  )
+
+const once = Effect.fnUntraced(function*<E>(upload: Upload<E>, from: string | undefined) {
+  // An empty body is complete with its headers, so there is no holding back: the content is run before.
+  if (upload.blob.size === 0) yield* Stream.runDrain(upload.source(0))
+  const session = yield* open(upload.remote, upload.blob.digest, from)
+  if (session === undefined) return "Mounted" as const
+  const { chunkSize } = upload
+  const size = chunkSize === undefined ? undefined : Math.max(chunkSize, session.minimum)
+  yield* size !== undefined && size < upload.blob.size ? sendChunks(upload, session, size) : sendWhole(upload, session)
+  session.finished = true
+  return "Uploaded" as const
+})
+
+/** The mount alone (R-053): false when the registry would rather have the bytes. */
+export const mountBlob = (remote: Remote) =>
+  Effect.fnUntraced(function*(blob: Blob, from: string): Effect.fn.Return<boolean, Failure> {
+    yield* base(remote)
+    yield* check(blob)
+    yield* checkName(from)
+    const mounted = yield* mount(remote, blob.digest, from)
+    if (mounted) remote.session.markBlob(remote.registry, remote.name, blob.digest)
+    return mounted
+  })

@@ -1,0 +1,65 @@
+/**
+ * A blob in one streamed PUT (R-042), which goes on where the session stands when it is cut.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { Failure } from "../../Repository.js"
+import type { Body } from "../http/transport.js"
+import { withParameter } from "./location.js"
+import { push, success } from "./remote.js"
+import { acknowledged, checkDigest, type UploadSession } from "./session.js"
+import { progress, recover, Restart, SourceFailure, type Upload } from "./uploading.js"
+
+const contentType = "application/octet-stream"
+
+const empty: Body = { _tag: "Bytes", bytes: new Uint8Array(0), contentType }
+
+export const sendWhole = <E>(
+  upload: Upload<E>,
+  session: UploadSession
+): Effect.Effect<void, Failure | Restart | SourceFailure<E>> => put(upload, session, 0)
+
+const put = <E>(
+  upload: Upload<E>,
+  session: UploadSession,
+  offset: number
+): Effect.Effect<void, Failure | Restart | SourceFailure<E>> => {
+  const { digest, size } = upload.blob
+  // Bytes that are all there were let go only after they had been verified: there is nothing left to run.
+  const body: Body<SourceFailure<E>> = offset === size
+    ? empty
+    : { _tag: "Stream", content: upload.source(offset), contentType, length: size - offset }
+  return upload.remote.transport.execute<SourceFailure<E>>({
+    method: "PUT",
+    registry: upload.remote.registry,
+    url: withParameter(session.location, "digest", digest),
+    scopes: push(upload.remote.name),
+    headers: offset === 0 || offset === size ? undefined : { "content-range": `${offset}-${size - 1}` },
+    body,
+    accept: success,
+    replay: false
+  }).pipe(
+    Effect.scoped,
+    Effect.flatMap((response) => checkDigest(response, digest)),
+    Effect.catchAll((error) =>
+      error instanceof SourceFailure ? Effect.fail(error) : resume(upload, session, offset, error)
+    )
+  )
+}
+
+/** On from what the registry has by its own account. Nothing counts as a lost session: its state is unknown then. */
+const resume = <E>(
+  upload: Upload<E>,
+  session: UploadSession,
+  offset: number,
+  error: Failure
+): Effect.Effect<void, Failure | Restart | SourceFailure<E>> =>
+  Effect.flatMap(
+    Effect.zipRight(recover(upload, session, error, offset > 0), acknowledged(session)),
+    (bytes) => {
+      if (bytes === undefined || bytes === 0 || bytes > upload.blob.size) return Effect.fail(new Restart(error))
+      progress(upload, bytes)
+      return put(upload, session, bytes)
+    }
+  )

@@ -1,0 +1,298 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Descriptor from "../../../src/Descriptor.js"
+import * as Digest from "../../../src/Digest.js"
+import * as MediaType from "../../../src/MediaType.js"
+import { name, registry, script } from "./scripted.js"
+
+const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
+const config = Descriptor.fromBytes(text({}), MediaType.ociConfig)
+const raw = text({ schemaVersion: 2, mediaType: MediaType.ociManifest, config, layers: [] })
+const descriptor = Descriptor.fromBytes(raw, MediaType.ociManifest)
+const { digest } = descriptor
+const path = `/v2/${name}/manifests`
+const headers = {
+  "content-type": MediaType.ociManifest,
+  "content-length": String(raw.byteLength),
+  "docker-content-digest": digest
+}
+const without = (header: keyof typeof headers) => {
+  const { [header]: _, ...rest } = headers
+  return rest
+}
+const other = Digest.fromBytes(text("other"))
+
+describe("resolve", () => {
+  it.effect("takes one HEAD when the headers tell all", () =>
+    Effect.gen(function*() {
+      const { lines, repository, seen } = yield* script([{ headers }])
+      assert.deepStrictEqual(yield* repository.resolve("v1"), descriptor)
+      assert.deepStrictEqual(lines(), [`HEAD ${path}/v1`])
+      assert.strictEqual(seen[0]?.headers["accept"], MediaType.acceptManifests.join(", "))
+      assert.deepStrictEqual(seen[0]?.request.scopes, [`repository:${name}:pull`])
+    }))
+
+  for (const header of ["content-type", "content-length", "docker-content-digest"] as const) {
+    it.effect(`asks with a GET when the HEAD has no ${header}`, () =>
+      Effect.gen(function*() {
+        const { lines, repository } = yield* script([{ headers: without(header) }, {
+          headers: without("docker-content-digest"),
+          body: raw
+        }])
+        assert.deepStrictEqual(yield* repository.resolve("v1"), descriptor)
+        assert.deepStrictEqual(lines(), [`HEAD ${path}/v1`, `GET ${path}/v1`])
+      }))
+  }
+
+  for (
+    const [what, bad] of [
+      ["a malformed digest", { ...headers, "docker-content-digest": "sha256:xyz" }],
+      ["a malformed length", { ...headers, "content-length": "-1" }],
+      ["a generic type", { ...headers, "content-type": "text/plain" }],
+      ["a web page's type", { ...headers, "content-type": "text/html; charset=utf-8" }]
+    ] as const
+  ) {
+    it.effect(`asks with a GET when the HEAD has ${what}`, () =>
+      Effect.gen(function*() {
+        const { repository, seen } = yield* script([{ headers: bad }, { headers, body: raw }])
+        assert.deepStrictEqual(yield* repository.resolve("v1"), descriptor)
+        assert.strictEqual(seen.length, 2)
+      }))
+  }
+
+  for (const status of [400, 405, 500, 501]) {
+    it.effect(`asks with a GET when a HEAD is answered ${status}`, () =>
+      Effect.gen(function*() {
+        const { repository, seen } = yield* script([{ status }, { headers, body: raw }])
+        assert.deepStrictEqual(yield* repository.resolve("v1"), descriptor)
+        assert.strictEqual(seen.length, 2)
+      }))
+  }
+
+  it.effect("needs no digest header for what is asked for by digest", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([{ headers: without("docker-content-digest") }])
+      assert.deepStrictEqual(yield* repository.resolve(digest), descriptor)
+      assert.strictEqual(seen.length, 1)
+    }))
+
+  it.effect("does not accept another digest than the one asked for", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([{ headers: { ...headers, "docker-content-digest": other } }])
+      const error = yield* Effect.flip(repository.resolve(digest))
+      assert.strictEqual(error._tag, "DigestMismatch")
+    }))
+
+  it.effect("finds a missing tag with exactly one request", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([{ status: 404 }])
+      const error = yield* Effect.flip(repository.resolve("v1"))
+      assert.strictEqual(error._tag, "NotFound")
+      assert.strictEqual(error.message, `manifest ${registry}/${name}:v1 was not found`)
+      assert.strictEqual(seen.length, 1)
+    }))
+
+  it.effect("asks a GET for the words of a 403", () =>
+    Effect.gen(function*() {
+      const body = JSON.stringify({ errors: [{ code: "DENIED", message: "key vault is locked" }] })
+      const { repository, seen } = yield* script([{ status: 403 }, { status: 403, body }])
+      const error = yield* Effect.flip(repository.resolve("v1"))
+      assert.strictEqual(error._tag, "Denied")
+      assert.include(error.message, "key vault is locked")
+      assert.strictEqual(seen.length, 2)
+    }))
+
+  it.effect("keeps the 403 when the GET for its words fails otherwise", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([{ status: 403 }, { status: 500 }])
+      assert.strictEqual((yield* Effect.flip(repository.resolve("v1")))._tag, "Denied")
+    }))
+
+  it.effect("asks nothing more after a 401, a 429 or a 503", () =>
+    Effect.gen(function*() {
+      for (const [status, tag] of [[401, "Unauthorized"], [429, "RateLimited"], [503, "UnexpectedStatus"]] as const) {
+        const { repository, seen } = yield* script([{ status }])
+        assert.strictEqual((yield* Effect.flip(repository.resolve("v1")))._tag, tag)
+        assert.strictEqual(seen.length, 1)
+      }
+    }))
+
+  it.effect("sends nothing for names, tags and digests that are none", () =>
+    Effect.gen(function*() {
+      for (const bad of ["", "a/b", "-x", "..", "a?b", "sha256:abc", "x".repeat(129), "../../v2/x"]) {
+        const { repository, seen } = yield* script([])
+        for (const method of ["resolve", "getManifest", "deleteManifest"] as const) {
+          assert.strictEqual(
+            (yield* Effect.flip<unknown, { _tag: string }, never>(repository[method](bad)))._tag,
+            "InvalidInput"
+          )
+        }
+        assert.strictEqual(seen.length, 0)
+      }
+      const { repository } = yield* script([], { name: "Team/../App" })
+      assert.strictEqual((yield* Effect.flip(repository.resolve("v1")))._tag, "InvalidInput")
+    }))
+})
+
+describe("getManifest", () => {
+  it.effect("gives the bytes as they came", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([{ headers, body: raw }])
+      const manifest = yield* repository.getManifest("v1")
+      assert.deepStrictEqual(Array.from(manifest.raw), Array.from(raw))
+      assert.deepStrictEqual(manifest.descriptor, descriptor)
+      assert.strictEqual(manifest._tag, "Image")
+      assert.deepStrictEqual(lines(), [`GET ${path}/v1`])
+    }))
+
+  it.effect("verifies what it asked for by digest", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([{ headers, body: raw }])
+      assert.strictEqual((yield* Effect.flip(repository.getManifest(other)))._tag, "DigestMismatch")
+    }))
+
+  it.effect("verifies a tag's content by the digest in the answer, with that digest's algorithm", () =>
+    Effect.gen(function*() {
+      const sha512 = Digest.fromBytes(raw, "sha512")
+      const { repository } = yield* script([
+        { headers: { ...headers, "docker-content-digest": other }, body: raw },
+        { headers: { ...headers, "docker-content-digest": sha512 }, body: raw }
+      ])
+      assert.strictEqual((yield* Effect.flip(repository.getManifest("v1")))._tag, "DigestMismatch")
+      assert.strictEqual((yield* repository.getManifest("v1")).descriptor.digest, sha512)
+    }))
+
+  it.effect("accepts an expected media type of its own, and checks size and type", () =>
+    Effect.gen(function*() {
+      const mediaType = "application/vnd.example.bundle.v1+json"
+      const { repository, seen } = yield* script([
+        { headers: { "content-type": mediaType }, body: "{}" },
+        { headers, body: raw }
+      ])
+      const bundle = Descriptor.fromBytes(text({}), mediaType)
+      const found = yield* repository.getManifest(bundle.digest, { expected: bundle })
+      assert.strictEqual(found.descriptor.mediaType, mediaType)
+      assert.include(seen[0]?.headers["accept"], mediaType)
+      const error = yield* Effect.flip(repository.getManifest(digest, { expected: { ...descriptor, size: 7 } }))
+      assert.strictEqual(error._tag, "SizeMismatch")
+    }))
+
+  it.effect("reads no manifest over the limit, and does not ask for one that says it is", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([{ headers, body: raw }], { config: { maxManifestSize: 64 } })
+      const error = yield* Effect.flip(repository.getManifest("v1"))
+      assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "TooLarge")
+      assert.strictEqual(
+        (yield* Effect.flip(repository.getManifest(digest, { expected: descriptor })))._tag,
+        "ManifestInvalid"
+      )
+      assert.strictEqual(seen.length, 1)
+    }))
+
+  it.effect("says clearly that schema 1 is not supported", () =>
+    Effect.gen(function*() {
+      const schema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+      const answer = { headers: { "content-type": schema1 }, body: JSON.stringify({ schemaVersion: 1 }) }
+      const { repository } = yield* script([answer, { ...answer, headers: { ...headers, ...answer.headers } }, answer])
+      assert.include((yield* Effect.flip(repository.getManifest("v1"))).message, "schema 1")
+      assert.include((yield* Effect.flip(repository.resolve("v1"))).message, "schema 1")
+    }))
+
+  it.effect("keeps what the registry says of a missing manifest", () =>
+    Effect.gen(function*() {
+      const body = JSON.stringify({ errors: [{ code: "MANIFEST_UNKNOWN", message: "gone" }] })
+      const { repository } = yield* script([{ status: 404, body }])
+      const error = yield* Effect.flip(repository.getManifest("v1"))
+      assert.deepStrictEqual(error._tag === "NotFound" ? error.errors.map((e) => e.code) : [], ["MANIFEST_UNKNOWN"])
+    }))
+
+  it.effect("sends nothing for an expectation that contradicts the digest, or one that cannot be verified", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([])
+      const blake = `blake3:${"a".repeat(64)}`
+      assert.strictEqual(
+        (yield* Effect.flip(repository.getManifest(other, { expected: descriptor })))._tag,
+        "InvalidInput"
+      )
+      assert.strictEqual((yield* Effect.flip(repository.getManifest(blake)))._tag, "InvalidInput")
+      assert.strictEqual(seen.length, 0)
+    }))
+})
+
+describe("putManifest", () => {
+  it.effect("puts the bytes with their own type, by tag or by digest", () =>
+    Effect.gen(function*() {
+      const { lines, repository, seen } = yield* script([
+        { status: 201, headers: { "docker-content-digest": digest } },
+        { status: 202 }
+      ])
+      assert.strictEqual(yield* repository.putManifest({ descriptor, raw }, { tag: "v1" }), digest)
+      assert.strictEqual(yield* repository.putManifest({ descriptor, raw }), digest)
+      assert.deepStrictEqual(lines(), [`PUT ${path}/v1`, `PUT ${path}/${digest}`])
+      assert.deepStrictEqual(Array.from(seen[0]?.body ?? []), Array.from(raw))
+      assert.strictEqual(seen[0]?.request.body?.contentType, MediaType.ociManifest)
+      assert.isTrue(seen[0]?.request.replay)
+      assert.deepStrictEqual(seen[0]?.request.scopes, [`repository:${name}:pull,push`])
+    }))
+
+  it.effect("does not accept that the registry stored something else", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([{ status: 201, headers: { "docker-content-digest": other } }])
+      assert.strictEqual((yield* Effect.flip(repository.putManifest({ descriptor, raw })))._tag, "DigestMismatch")
+    }))
+
+  it.effect("reports all blobs that the registry misses", () =>
+    Effect.gen(function*() {
+      for (const status of [400, 404]) {
+        const errors = ["a", "b"].map((digest) => ({
+          code: "MANIFEST_BLOB_UNKNOWN",
+          message: digest,
+          detail: { digest }
+        }))
+        const { repository } = yield* script([{ status, body: JSON.stringify({ errors }) }])
+        const error = yield* Effect.flip(repository.putManifest({ descriptor, raw }))
+        assert.strictEqual(error._tag === "ManifestInvalid" ? error.errors.length : error._tag, 2)
+      }
+    }))
+
+  it.effect("tells a manifest that is too large and a repository that is not there apart", () =>
+    Effect.gen(function*() {
+      const body = JSON.stringify({ errors: [{ code: "NAME_UNKNOWN" }] })
+      const { repository } = yield* script([{ status: 413 }, { status: 404, body }])
+      assert.include((yield* Effect.flip(repository.putManifest({ descriptor, raw }))).message, "larger")
+      const error = yield* Effect.flip(repository.putManifest({ descriptor, raw }))
+      assert.strictEqual(error._tag === "NotFound" ? error.resource : error._tag, "repository")
+    }))
+
+  it.effect("tags what has a sha512 digest by that digest, and again where the registry did not", () =>
+    Effect.gen(function*() {
+      const sha512 = { ...descriptor, digest: Digest.fromBytes(raw, "sha512") }
+      const { lines, repository } = yield* script([
+        { status: 201, headers: { "oci-tag": "v1" } },
+        { status: 201 },
+        { status: 201 }
+      ])
+      yield* repository.putManifest({ descriptor: sha512, raw }, { tag: "v1" })
+      yield* repository.putManifest({ descriptor: sha512, raw }, { tag: "v1" })
+      assert.deepStrictEqual(lines(), [
+        `PUT ${path}/${sha512.digest}?tag=v1`,
+        `PUT ${path}/${sha512.digest}?tag=v1`,
+        `PUT ${path}/v1`
+      ])
+    }))
+
+  it.effect("sends nothing that does not fit its descriptor", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([])
+      const put = (change: Partial<Descriptor.Descriptor>, tag?: string) =>
+        Effect.map(
+          Effect.flip(repository.putManifest({ descriptor: { ...descriptor, ...change }, raw }, { tag })),
+          (error) => error._tag
+        )
+      assert.strictEqual(yield* put({ digest: other }), "DigestMismatch")
+      assert.strictEqual(yield* put({ size: 1 }), "SizeMismatch")
+      assert.strictEqual(yield* put({ mediaType: "x\r\ny: z" }), "InvalidInput")
+      assert.strictEqual(yield* put({}, "a/../b"), "InvalidInput")
+      assert.strictEqual(seen.length, 0)
+    }))
+})

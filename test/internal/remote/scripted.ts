@@ -1,0 +1,177 @@
+/**
+ * A transport that answers from a script and keeps what was asked.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as Digest from "../../../src/Digest.js"
+import { parseErrorBody } from "../../../src/internal/errorEntries.js"
+import type { Request, Response, Transport } from "../../../src/internal/http/transport.js"
+import { makeRepository, type RemoteRepository } from "../../../src/internal/remote/repository.js"
+import { make as makeSession } from "../../../src/internal/session.js"
+import type * as RegistryConfig from "../../../src/RegistryConfig.js"
+import {
+  Denied,
+  RateLimited,
+  type RegistryError,
+  TransportError,
+  Unauthorized,
+  UnexpectedStatus
+} from "../../../src/RegistryError.js"
+import type { Session } from "../../../src/Repository.js"
+
+export const registry = "registry.test"
+export const name = "team/app"
+export const origin = `https://${registry}`
+
+export interface Answer {
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array | ReadonlyArray<Uint8Array>
+  /** The body breaks off at its end. */
+  readonly cut?: boolean
+  /** No answer comes. */
+  readonly error?: RegistryError
+  /** So many bytes of the request's body are taken, then the connection breaks. */
+  readonly breakAfter?: number
+  /** Nothing ever comes. */
+  readonly hang?: boolean
+}
+
+export interface Seen {
+  readonly line: string
+  readonly request: Request<unknown>
+  readonly headers: Readonly<Record<string, string>>
+  body: Uint8Array
+  /** The whole body was sent. */
+  complete: boolean
+}
+
+export const reset = new TransportError({ method: "GET", url: origin, reason: "Reset", description: "cut" })
+
+const join = (parts: ReadonlyArray<Uint8Array>) => new Uint8Array(Buffer.concat(parts))
+const encode = (body: Answer["body"]): ReadonlyArray<Uint8Array> =>
+  body === undefined ? [] : typeof body === "string" ? [Buffer.from(body)] : body instanceof Uint8Array ? [body] : body
+
+const failure = (request: Request<unknown>, url: string, status: number, body: Uint8Array): RegistryError => {
+  const fields = { method: request.method, url, status, errors: parseErrorBody(body) }
+  switch (status) {
+    case 401:
+      return new Unauthorized({ ...fields, credentials: "anonymous" })
+    case 403:
+      return new Denied({ ...fields, credentials: "anonymous" })
+    case 429:
+      return new RateLimited(fields)
+    default:
+      return new UnexpectedStatus(fields)
+  }
+}
+
+export interface Script {
+  readonly transport: Transport
+  readonly session: Session
+  readonly repository: RemoteRepository
+  readonly seen: ReadonlyArray<Seen>
+  readonly lines: () => ReadonlyArray<string>
+}
+
+/** `answer` is a list to be gone through in order, or a function of the request. A request too many is a defect. */
+export const script = (
+  answer: ReadonlyArray<Answer> | ((seen: Seen, index: number) => Answer),
+  options?: { readonly config?: RegistryConfig.Options; readonly name?: string }
+): Effect.Effect<Script> =>
+  Effect.map(makeSession, (session) => {
+    const seen: Array<Seen> = []
+    const answerTo = (one: Seen, index: number): Answer => {
+      const given = typeof answer === "function" ? answer(one, index) : answer[index]
+      if (given === undefined) throw new Error(`request ${index + 1} is not in the script: ${one.line}`)
+      return given
+    }
+    const transport: Transport = {
+      execute: <E = never>(request: Request<E>) =>
+        Effect.gen(function*() {
+          const url = request.url.startsWith("/") ? `${origin}${request.url}` : request.url
+          const one: Seen = {
+            line: `${request.method} ${request.url}`,
+            request: request as Request<unknown>,
+            headers: request.headers ?? {},
+            body: new Uint8Array(0),
+            complete: request.body === undefined
+          }
+          const given = answerTo(one, seen.push(one) - 1)
+          if (request.body?._tag === "Bytes") {
+            one.body = request.body.bytes
+            one.complete = true
+          } else if (request.body?._tag === "Stream") {
+            const limit = given.breakAfter ?? Infinity
+            let taken = 0
+            yield* request.body.content.pipe(
+              Stream.takeWhile(() => taken < limit),
+              Stream.runForEach((bytes) =>
+                Effect.sync(() => {
+                  taken += bytes.byteLength
+                  one.body = join([one.body, bytes])
+                })
+              )
+            )
+            one.complete = one.body.byteLength === request.body.length
+          }
+          if (given.hang === true) return yield* Effect.never
+          if (given.breakAfter !== undefined) return yield* reset
+          if (given.error !== undefined) return yield* given.error
+          const status = given.status ?? 200
+          const parts = request.method === "HEAD" ? [] : encode(given.body)
+          if (!request.accept.includes(status)) {
+            return yield* failure(request as Request<unknown>, url.split("?")[0] ?? "", status, join(parts))
+          }
+          const whole = Stream.fromChunk(Chunk.unsafeFromArray(parts)).pipe(Stream.rechunk(1))
+          const stream = given.cut === true ? Stream.concat(whole, Stream.fail(reset)) : whole
+          const response: Response = {
+            status,
+            headers: given.headers ?? {},
+            url,
+            stream,
+            bytes: (limit) => {
+              const bytes = join(parts)
+              return bytes.byteLength > limit
+                ? new TransportError({ method: "GET", url, reason: "TooLarge", description: `over ${limit} bytes` })
+                : given.cut === true
+                ? reset
+                : Effect.succeed(bytes)
+            }
+          }
+          return response
+        })
+    }
+    return {
+      transport,
+      session,
+      repository: makeRepository({
+        transport,
+        session,
+        registry,
+        name: options?.name ?? name,
+        config: options?.config ?? {}
+      }),
+      seen,
+      lines: () => seen.map((one) => one.line)
+    }
+  })
+
+/** Bytes that differ from place to place. */
+export const sample = (size: number): Uint8Array =>
+  Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8)) % 251)
+
+export const blobOf = (bytes: Uint8Array, algorithm?: Digest.Algorithm) => ({
+  digest: Digest.fromBytes(bytes, algorithm),
+  size: bytes.byteLength
+})
+
+/** The bytes in pieces of that size, one piece to a chunk. */
+export const piecewise = (bytes: Uint8Array, size: number): Stream.Stream<Uint8Array> =>
+  Stream.fromIterable(
+    Array.from({ length: Math.ceil(bytes.byteLength / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+  ).pipe(Stream.rechunk(1))
+
+export const collect = <E, R>(stream: Stream.Stream<Uint8Array, E, R>): Effect.Effect<Uint8Array, E, R> =>
+  Effect.map(Stream.runCollect(stream), (chunk) => join(Chunk.toReadonlyArray(chunk)))
