@@ -215,6 +215,30 @@ export const select = <A>(
 }
 
 /**
+ * What a record by platform string, as `RegistryClient.getPlatformDigests` gives it, has for the wanted platform: the
+ * best match, as `select` finds it. Keys that are no platforms are passed over.
+ *
+ * @since 0.1.0
+ * @category matching
+ * @example
+ * ```ts
+ * import * as Platform from "effect-oci/Platform"
+ *
+ * const found = Platform.lookup({ "linux/amd64": 1, "linux/arm/v7": 2 }, { os: "linux", architecture: "arm" })
+ * console.log(found)
+ * // { _id: 'Option', _tag: 'Some', value: 2 }
+ * ```
+ */
+export const lookup = <A>(record: Readonly<Record<string, A>>, wanted: Platform): Option.Option<A> =>
+  Option.map(
+    select(Object.entries(record), wanted, ([name]) => {
+      const platform = read(name)
+      return typeof platform === "string" ? undefined : platform
+    }),
+    ([_, value]) => value
+  )
+
+/**
  * `linux/amd64`.
  *
  * @since 0.1.0

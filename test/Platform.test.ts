@@ -275,4 +275,14 @@ describe("Platform", () => {
     assert.isFalse(Platform.isKnown({ os: "unknown", architecture: "unknown" }))
     assert.isFalse(Platform.isKnown({ os: "linux", architecture: "Unknown" }))
   })
+
+  it("lookup: the best match of a record by platform string", () => {
+    const record = { "linux/amd64": 1, "linux/arm64": 2, "windows(10.0.17763.1)/amd64": 3, "no platform!": 4 }
+    assert.deepStrictEqual(Platform.lookup(record, { os: "linux", architecture: "aarch64" }), Option.some(2))
+    assert.deepStrictEqual(
+      Platform.lookup(record, { os: "windows", architecture: "amd64", "os.version": "10.0.17763.1" }),
+      Option.some(3)
+    )
+    assert.deepStrictEqual(Platform.lookup(record, { os: "linux", architecture: "s390x" }), Option.none())
+  })
 })

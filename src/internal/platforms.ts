@@ -3,13 +3,10 @@
  *
  * @internal
  */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
-import type * as Descriptor from "../Descriptor.js"
-import * as Digest from "../Digest.js"
+import * as Descriptor from "../Descriptor.js"
+import type * as Digest from "../Digest.js"
 import * as ImageConfig from "../ImageConfig.js"
 import * as Manifest from "../Manifest.js"
 import * as MediaType from "../MediaType.js"
@@ -18,27 +15,9 @@ import * as Platform from "../Platform.js"
 import { ManifestInvalid, NotAnImage } from "../RegistryError.js"
 import type * as Repository from "../Repository.js"
 import * as limits from "./limits.js"
+import { collect } from "./memoryRepository.js"
 
 const maxConfigSize = 8 * 1024 * 1024
-
-const concat = (chunks: Chunk.Chunk<Uint8Array>): Uint8Array => {
-  const bytes = new Uint8Array(Chunk.reduce(chunks, 0, (size, chunk) => size + chunk.byteLength))
-  let offset = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return bytes
-}
-
-/** The content that a descriptor carries in itself, where it is what the descriptor says. */
-const inline = (descriptor: Descriptor.Descriptor): Effect.Effect<Option.Option<Uint8Array>> =>
-  descriptor.data === undefined
-    ? Effect.succeedNone
-    : Encoding.decodeBase64(descriptor.data).pipe(
-      Effect.tap((bytes) => Digest.verifyBytes(bytes, descriptor)),
-      Effect.option
-    )
 
 /** The bytes of an image's config, verified. */
 export const readConfig = Effect.fnUntraced(function*(
@@ -53,8 +32,8 @@ export const readConfig = Effect.fnUntraced(function*(
       errors: []
     })
   }
-  const data = yield* inline(config)
-  return Option.isSome(data) ? data.value : concat(yield* Stream.runCollect(repository.getBlob(config)))
+  const data = Descriptor.embedded(config)
+  return Option.isSome(data) ? data.value : yield* collect(repository.getBlob(config))
 })
 
 /** What an image says of its own platform; none for an artifact, whose config is something else. */
