@@ -4,10 +4,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Credentials from "../../src/Credentials.js"
+import * as NodeRegistryServer from "../../src/NodeRegistryServer.js"
 import * as RegistryClient from "../../src/RegistryClient.js"
 import type * as RegistryConfig from "../../src/RegistryConfig.js"
 import type { CredentialsError } from "../../src/RegistryError.js"
-import type * as RegistryServer from "../../src/RegistryServer.js"
+import * as RegistryServer from "../../src/RegistryServer.js"
 import * as RegistryTest from "../../src/RegistryTest.js"
 
 export interface Host {
@@ -41,6 +42,23 @@ export const memory: Environment = (options = {}) =>
     RegistryTest.layer({
       registries: { "source.test": options.source ?? {}, "destination.test": options.destination ?? {} }
     })
+  )
+
+/** Over loopback sockets; `http` is the client's side of them. */
+export const sockets = <E>(http: Layer.Layer<HttpClient.HttpClient, E>): Environment => (options = {}) =>
+  Layer.merge(
+    http,
+    Layer.scoped(
+      Pair,
+      Effect.gen(function*() {
+        const open = Effect.fnUntraced(function*({ contentOf: _, ...rest }: RegistryTest.RegistryOptions) {
+          const server = yield* RegistryServer.make(rest)
+          const { host } = yield* NodeRegistryServer.serve(server)
+          return { name: host, server }
+        })
+        return { source: yield* open(options.source ?? {}), destination: yield* open(options.destination ?? {}) }
+      })
+    )
   )
 
 /** The client of a test, anonymous unless it brings credentials. */
