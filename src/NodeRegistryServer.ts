@@ -6,12 +6,12 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Http from "node:http"
+import { withBody } from "./internal/server/exchange.js"
 import { StorageError } from "./RegistryError.js"
 import type { RegistryServer } from "./RegistryServer.js"
 
@@ -91,14 +91,14 @@ export const serve: (
   const app = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     registry.app.pipe(
       Effect.map((response) => {
-        const { body, headers, status } = response
+        const { body, headers } = response
         if (body._tag !== "Stream") return response
         // A body that fails has promised more than it gives: only the end of the connection tells the client.
         const guarded = Stream.catchAllCause(body.stream, (cause) =>
           Cause.isInterruptedOnly(cause)
             ? Stream.failCause(cause)
             : Stream.execute(breakConnection(request, "flush")))
-        return HttpServerResponse.stream(guarded, { status, headers, contentType: headers["content-type"] })
+        return withBody(response, headers, guarded)
       }),
       Effect.catchTag("ConnectionFault", () => breakConnection(request, "reset"))
     ))

@@ -1,0 +1,32 @@
+/**
+ * A program that copies one image: `copyProcess SOURCE DESTINATION`. Prints one line of JSON: the result, and the most
+ * memory that the process has had. It is bundled and run by the memory test, so that what is measured is the client and
+ * not a test runner.
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Credentials from "../../src/Credentials.js"
+import * as NodeRegistry from "../../src/NodeRegistry.js"
+import * as RegistryClient from "../../src/RegistryClient.js"
+
+const [source = "", destination = ""] = process.argv.slice(2)
+
+const program = Effect.gen(function*() {
+  const { bytes, digest, outcome } = yield* RegistryClient.copy(source, destination)
+  // Node gives kibibytes.
+  const peakRss = process.resourceUsage().maxRSS * 1024
+  yield* Console.log(JSON.stringify({ bytes, digest, outcome, peakRss }))
+}).pipe(
+  Effect.provide(
+    RegistryClient.layer().pipe(
+      Layer.provide(Credentials.layerAnonymous),
+      Layer.provide(NodeRegistry.layerHttp({ proxy: false }))
+    )
+  )
+)
+
+Effect.runPromise(program).catch((error: unknown) => {
+  process.stderr.write(`${String(error)}\n`)
+  process.exitCode = 1
+})

@@ -1,0 +1,82 @@
+/** Memory stays where it is however large a layer is: it streams from registry to registry. */
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as FileSystem from "@effect/platform/FileSystem"
+import { assert, it } from "@effect/vitest"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as esbuild from "esbuild"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Digest from "../../src/Digest.js"
+import { writeLargeImage } from "./large.js"
+import * as Registry from "./registry.js"
+import { run, text } from "./run.js"
+import * as Skopeo from "./skopeo.js"
+import { suite } from "./suite.js"
+
+const mebibyte = 1024 * 1024
+const gibibyte = 1024 * mebibyte
+
+const Report = Schema.parseJson(Schema.Struct({
+  bytes: Schema.Number,
+  digest: Schema.String,
+  outcome: Schema.Literal("Copied", "Skipped"),
+  peakRss: Schema.Number
+}))
+
+/** The program as one file, as somebody who deploys it would make it. */
+const bundle = Effect.fnUntraced(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "effect-oci-bundle-" })
+  const outfile = join(folder, "copyProcess.mjs")
+  yield* Effect.promise(() =>
+    esbuild.build({
+      entryPoints: [fileURLToPath(new URL("copyProcess.ts", import.meta.url))],
+      outfile,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      logLevel: "silent",
+      // undici is CommonJS.
+      banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url)` }
+    })
+  )
+  return outfile
+})
+
+/** Copies an image with a layer of `size` bytes, in a process of its own. */
+const copy = Effect.fnUntraced(function*(program: string, size: number) {
+  const [source, destination] = yield* Effect.all([Registry.start(), Registry.start()])
+  const { layer, manifest } = yield* writeLargeImage(source.storage, "large", "1", size)
+  const output = yield* run(process.execPath, [program, `${source.host}/large:1`, `${destination.host}/copy:1`])
+  const report = yield* Schema.decode(Report)(text(output))
+  assert.strictEqual(report.outcome, "Copied")
+  assert.strictEqual(report.digest, manifest.digest)
+  assert.isAtLeast(report.bytes, layer.size)
+  assert.strictEqual(
+    Digest.fromBytes(yield* Skopeo.inspectRaw(`${destination.host}/copy:1`)),
+    manifest.digest
+  )
+  // docker-registry hashes what it is sent and refuses what does not fit, so its file is the layer.
+  const uploads = (yield* destination.requests).filter(({ method, url }) =>
+    method === "PUT" && url.includes("/blobs/uploads/")
+  )
+  assert.deepStrictEqual(uploads.map(({ status }) => status), [201, 201])
+  return report.peakRss
+}, Effect.scoped)
+
+suite("an image with one large layer", { tools: ["docker-registry", "skopeo"] }, () => {
+  it.scopedLive("is copied in less than 250 MiB, and 3 GiB in no more than 1 GiB", () =>
+    Effect.gen(function*() {
+      const program = yield* bundle()
+      const one = yield* copy(program, gibibyte)
+      const three = yield* copy(program, 3 * gibibyte)
+      const figures = `1 GiB: ${Math.round(one / mebibyte)} MiB, 3 GiB: ${Math.round(three / mebibyte)} MiB`
+      yield* Console.log(`peak RSS: ${figures}`)
+      assert.isBelow(one, 250 * mebibyte, figures)
+      assert.isBelow(three, 250 * mebibyte, figures)
+      // The collector's timing makes for a noise of some megabytes from run to run.
+      assert.isBelow(three, one * 1.15, figures)
+    }).pipe(Effect.provide(NodeContext.layer)), 600_000)
+})
