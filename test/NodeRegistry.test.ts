@@ -11,7 +11,13 @@ import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { inspect } from "node:util"
+import * as Credentials from "../src/Credentials.js"
+import * as Descriptor from "../src/Descriptor.js"
+import * as MediaType from "../src/MediaType.js"
 import * as NodeRegistry from "../src/NodeRegistry.js"
+import * as NodeRegistryServer from "../src/NodeRegistryServer.js"
+import * as RegistryClient from "../src/RegistryClient.js"
+import * as RegistryServer from "../src/RegistryServer.js"
 
 const listen = <S extends Net.Server>(server: S) => {
   const sockets = new Set<Socket>()
@@ -192,5 +198,53 @@ describe("NodeRegistry.layerHttp", () => {
       assert.strictEqual(yield* Effect.provide(status(url), NodeRegistry.layerHttp({ ca: cert })), 200)
       const error = yield* Effect.flip(Effect.provide(status(url), NodeRegistry.layerHttp()))
       assert.strictEqual(error._tag, "RequestError")
+    }))
+})
+
+describe("NodeRegistry.layer", () => {
+  const protectedRegistry = Effect.gen(function*() {
+    const password = Redacted.make("a password")
+    const server = yield* RegistryServer.make({
+      auth: { _tag: "Basic", users: { ci: password }, anonymousPull: true }
+    })
+    const { host } = yield* NodeRegistryServer.serve(server)
+    const repository = yield* server.repository("app")
+    const raw = new TextEncoder().encode(
+      JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] })
+    )
+    const digest = yield* repository.putManifest(
+      { descriptor: Descriptor.fromBytes(raw, MediaType.ociIndex), raw },
+      { tag: "1.0" }
+    )
+    return { digest, host, password, server }
+  })
+
+  it.scopedLive("is all that a program needs, anonymous by default", () =>
+    Effect.gen(function*() {
+      const { digest, host, server } = yield* protectedRegistry
+      const program = Effect.gen(function*() {
+        assert.strictEqual(yield* RegistryClient.getDigest(`${host}/app:1.0`), digest)
+        return yield* Effect.flip(RegistryClient.copy(`${host}/app:1.0`, `${host}/app:2.0`))
+      }).pipe(Effect.provide(NodeRegistry.layer({ retries: 0, http: { connections: 4 } })))
+      assert.strictEqual((yield* program)._tag, "CopyError")
+      assert.isTrue((yield* server.requests).every(({ authorization }) => authorization === "none"))
+    }))
+
+  it.scopedLive("uses the credentials it is given", () =>
+    Effect.gen(function*() {
+      const { digest, host, password } = yield* protectedRegistry
+      const credentials = Credentials.layerBasic({ registry: host, username: "ci", password })
+      const result = yield* RegistryClient.copy(`${host}/app:1.0`, `${host}/app:2.0`).pipe(
+        Effect.provide(NodeRegistry.layer({ credentials }))
+      )
+      assert.strictEqual(result.digest, digest)
+    }))
+
+  it.effect("fails as its parts do", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(
+        Effect.provide(RegistryClient.RegistryClient, NodeRegistry.layer({ http: { connections: 0 } }))
+      )
+      assert.strictEqual(error.field, "connections")
     }))
 })
