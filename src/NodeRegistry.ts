@@ -12,6 +12,9 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { X509Certificate } from "node:crypto"
 import * as Tls from "node:tls"
+import * as Credentials from "./Credentials.js"
+import * as RegistryClient from "./RegistryClient.js"
+import type * as RegistryConfig from "./RegistryConfig.js"
 import { InvalidInput } from "./RegistryError.js"
 
 /**
@@ -52,6 +55,44 @@ export const layerHttp = (options: HttpOptions = {}): Layer.Layer<HttpClient.Htt
       // undici closes the connection after a HEAD unless told otherwise, and most requests of a copy are HEADs.
       Layer.succeed(NodeHttpClient.UndiciRequestOptions, { reset: false } as Undici.Dispatcher.RequestOptions)
     ))
+  )
+
+/**
+ * What `layer` takes: the settings of `RegistryClient`, how connections are made, and whose credentials are used.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<E = never, R = never> extends RegistryConfig.Options {
+  readonly http?: HttpOptions | undefined
+  /** `Credentials.layerAnonymous` by default. */
+  readonly credentials?: Layer.Layer<Credentials.Credentials, E, R> | undefined
+}
+
+/**
+ * A `RegistryClient` that is ready to run, without anything to provide.
+ *
+ * Fails with `InvalidInput` for options that can never work, and as the credentials' layer does.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * ```ts
+ * import * as NodeRegistry from "effect-oci/NodeRegistry"
+ * import * as RegistryClient from "effect-oci/RegistryClient"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = RegistryClient.getDigest("docker.io/library/alpine:3.20").pipe(
+ *   Effect.provide(NodeRegistry.layer())
+ * )
+ * ```
+ */
+export const layer = <E = never, R = never>(
+  { credentials, http, ...config }: Options<E, R> = {}
+): Layer.Layer<RegistryClient.RegistryClient, InvalidInput | E, R> =>
+  RegistryClient.layer(config).pipe(
+    Layer.provide(layerHttp(http)),
+    Layer.provide(credentials ?? Credentials.layerAnonymous)
   )
 
 const makeDispatcher = Effect.fnUntraced(function*({ ca, connections = 64, proxy = true }: HttpOptions) {

@@ -7,13 +7,17 @@
  *
  * @since 0.1.0
  */
+import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpApp from "@effect/platform/HttpApp"
+import type * as Path from "@effect/platform/Path"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as Digest from "./Digest.js"
 import * as app from "./internal/server/app.js"
+import * as directory from "./internal/server/directoryStorage.js"
 import * as memory from "./internal/server/memoryStorage.js"
 import type { InvalidInput, StorageError } from "./RegistryError.js"
 import type { ConnectionFault, Fault, Kind } from "./RegistryFault.js"
@@ -130,6 +134,8 @@ export interface Quirks {
   readonly uploadStatus?: false | undefined
   /** Form of `Location`: `relative` by default; an origin (`https://upload.example`) makes it absolute there. */
   readonly location?: "relative" | "absolute" | (string & {}) | undefined
+  /** The query of a `Location` must come back byte for byte; otherwise it may be encoded in another way (R-043). */
+  readonly exactLocationQuery?: boolean | undefined
   /** Each answer of a session has another `Location`, and only the newest works (Google). */
   readonly freshLocations?: boolean | undefined
   /** Smallest chunk but the last, in bytes, announced and enforced. */
@@ -251,3 +257,16 @@ export const make: (options?: Options) => Effect.Effect<RegistryServer> = Effect
  * @category constructors
  */
 export const storageMemory: (registry?: string) => Effect.Effect<Storage> = memory.make
+
+/**
+ * A storage in a directory, which is made when it is not there: one OCI image layout for each repository, under its
+ * name. Uploads go straight to disk; those not finished are removed with the scope.
+ *
+ * Names with a part `blobs`, `index.json` or `oci-layout` are refused: they would lie inside another layout.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const storageDirectory: (
+  directory: string
+) => Effect.Effect<Storage, StorageError, FileSystem.FileSystem | Path.Path | Scope.Scope> = directory.make

@@ -17,6 +17,8 @@ export * as Image from "./Image.js"
 /** @since 0.1.0 */
 export * as ImageConfig from "./ImageConfig.js"
 /** @since 0.1.0 */
+export * as ImageLayout from "./ImageLayout.js"
+/** @since 0.1.0 */
 export * as Manifest from "./Manifest.js"
 /** @since 0.1.0 */
 export * as ManifestList from "./ManifestList.js"

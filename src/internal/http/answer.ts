@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,7 +15,8 @@ import {
   UnexpectedStatus
 } from "../../RegistryError.js"
 import { parseErrorBody } from "../errorEntries.js"
-import { collect, raw, watched } from "./body.js"
+import { collect, watched } from "./body.js"
+import type { Arrival } from "./follow.js"
 import { parseRetryAfter } from "./retry.js"
 import { redact } from "./url.js"
 
@@ -42,13 +42,13 @@ export interface Refusal {
 export const read = Effect.fnUntraced(function*(
   idle: Duration.Duration,
   method: string,
-  url: string,
-  response: HttpClientResponse
+  arrival: Pick<Arrival, "abort" | "response" | "url">
 ): Effect.fn.Return<Refusal> {
+  const { response, url } = arrival
   const about = { method, url }
   const bytes = method === "HEAD"
     ? new Uint8Array(0)
-    : yield* collect(about, response.headers, watched(about, idle, raw(about, response)), maxBody).pipe(
+    : yield* collect(about, response.headers, watched(about, idle, arrival), maxBody).pipe(
       // inner effects must be interruptible for a timeout to end them where the caller is not
       Effect.interruptible,
       Effect.timeout(idle),

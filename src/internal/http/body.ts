@@ -4,16 +4,17 @@
  * @internal
  */
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
-import * as Chunk from "effect/Chunk"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { TransportError } from "../../RegistryError.js"
 import { failure, fromPlatform } from "./failure.js"
+import type { Pull } from "./transport.js"
 
 /** What the messages of a body's failures name. */
 interface About {
@@ -22,71 +23,58 @@ interface About {
 }
 
 /**
- * Fails with a `Timeout` when a pull takes longer than `idle`. The time that the consumer takes does not count. One
- * watchdog fiber for the whole body looks at a timestamp: a timer for each chunk would halve the throughput.
+ * The body of an answer, with errors that hold no request, and with a `Timeout` when a pull takes longer than `idle`.
+ * The time that the consumer takes does not count.
+ *
+ * One watchdog fiber for the whole body looks at a timestamp and, when nothing moves, aborts the request, so that the
+ * pull that waits fails. A timer or a fiber for each chunk would halve the throughput.
  *
  * @internal
  */
 export const watched = (
   about: About,
   idle: Duration.Duration,
-  self: Stream.Stream<Uint8Array, TransportError>
-): Stream.Stream<Uint8Array, TransportError> =>
-  Stream.fromPull(Effect.gen(function*() {
+  { abort, response }: { readonly response: HttpClientResponse; readonly abort: Effect.Effect<void> }
+): Effect.Effect<Pull, never, Scope.Scope> =>
+  Effect.gen(function*() {
     const clock = yield* Effect.clock
-    const pull = yield* Stream.toPull(self)
+    const pull = yield* Stream.toPull(response.stream)
     const limit = Duration.toMillis(idle)
     let since: number | undefined = undefined
-    let stall: (() => void) | undefined = undefined
+    let isStalled = false
 
     const look: Effect.Effect<void> = Effect.suspend(() => {
       const rest = since === undefined ? limit : since + limit - clock.unsafeCurrentTimeMillis()
       if (rest > 0) return Effect.zipRight(Effect.sleep(Duration.millis(rest)), look)
-      stall?.()
-      return Effect.void
+      isStalled = true
+      return abort
     })
     yield* Effect.forkScoped(Effect.interruptible(look))
 
-    type Next = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Effect.fork(Effect.interruptible(pull)), (fiber) =>
-        restore(
-          Effect.async<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>((resume) => {
-            since = clock.unsafeCurrentTimeMillis()
-            const settle = (next: Next) => {
-              since = undefined
-              stall = undefined
-              resume(next)
-            }
-            stall = () =>
-              settle(
-                Effect.zipRight(
-                  Fiber.interruptFork(fiber),
-                  Effect.fail(Option.some(stalled(about, idle, "the body")))
-                )
-              )
-            fiber.addObserver(settle)
-            return Effect.suspend(() => {
-              since = undefined
-              stall = undefined
-              return Fiber.interrupt(fiber)
-            })
-          })
-        ))
-    )
-  }))
+    const next = Effect.suspend(() => {
+      since = clock.unsafeCurrentTimeMillis()
+      return pull
+    })
+    return Effect.matchCauseEffect(next, {
+      onFailure: (cause) => {
+        since = undefined
+        if (isStalled && !Cause.isInterruptedOnly(cause)) {
+          return Effect.fail(Option.some(stalled(about, idle, "the body")))
+        }
+        return Effect.failCause(
+          Cause.map(cause, Option.map((error) => fromPlatform(about.method, about.url, error)))
+        )
+      },
+      onSuccess: (chunk) => {
+        since = undefined
+        return Exit.succeed(chunk)
+      }
+    })
+  })
 
 /** @internal */
 export const stalled = (about: About, idle: Duration.Duration, what: string): TransportError =>
   failure(about.method, about.url, "Timeout", `nothing moved for ${Duration.format(idle)} in ${what}`)
-
-/**
- * The body as the platform gives it, with errors that hold no request.
- *
- * @internal
- */
-export const raw = (about: About, response: HttpClientResponse): Stream.Stream<Uint8Array, TransportError> =>
-  Stream.mapError(response.stream, (error) => fromPlatform(about.method, about.url, error))
 
 /** The length that the answer declares, if what comes is what was declared. */
 const declared = (headers: Readonly<Record<string, string | undefined>>): number | undefined => {
@@ -115,7 +103,7 @@ const join = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
 export const collect = (
   about: About,
   headers: Readonly<Record<string, string | undefined>>,
-  self: Stream.Stream<Uint8Array, TransportError>,
+  body: Effect.Effect<Pull, never, Scope.Scope>,
   limit: number
 ): Effect.Effect<Uint8Array, TransportError> =>
   Effect.suspend(() => {
@@ -126,7 +114,7 @@ export const collect = (
     if (length !== undefined && length > limit) return tooLarge
     const parts: Array<Uint8Array> = []
     let size = 0
-    return Stream.runForEachChunk(self, (chunk) => {
+    return Stream.runForEachChunk(Stream.fromPull(body), (chunk) => {
       for (const part of chunk) {
         size += part.length
         if (size > limit) return tooLarge

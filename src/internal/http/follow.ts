@@ -34,6 +34,8 @@ export interface Arrival {
   readonly url: string
   /** Whether the answer is from the origin that `own` is for, reached without leaving it. */
   readonly home: boolean
+  /** Lets go of the connection, whatever is still under way on it: the body breaks off. */
+  readonly abort: Effect.Effect<void>
 }
 
 const maxHops = 10
@@ -46,7 +48,7 @@ const redirects = new Set([301, 302, 303, 307, 308])
  * @internal
  */
 export const inChildScope = <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
+  effect: (scope: Scope.CloseableScope) => Effect.Effect<A, E, R>,
   keep: (result: A) => boolean
 ): Effect.Effect<A, E, R | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
@@ -54,7 +56,7 @@ export const inChildScope = <A, E, R>(
       Effect.scope,
       (parent) =>
         Effect.flatMap(Scope.fork(parent, ExecutionStrategy.sequential), (scope) =>
-          restore(Scope.extend(effect, scope)).pipe(
+          restore(Scope.extend(effect(scope), scope)).pipe(
             Effect.onExit((exit) => Exit.isSuccess(exit) && keep(exit.value) ? Effect.void : Scope.close(scope, exit))
           ))
     )
@@ -103,9 +105,9 @@ export const follow = <E>(send: Send, journey: Journey<E>): Effect.Effect<Arriva
   ): Effect.Effect<Arrival, Failed<E>, Scope.Scope> =>
     Effect.gen(function*() {
       const headers = home ? { ...outgoing.headers, ...journey.own } : outgoing.headers
-      const step = Effect.gen(function*() {
+      const step = Effect.fnUntraced(function*(scope: Scope.CloseableScope) {
         const response = yield* send({ ...outgoing, headers })
-        const arrival = { response, url: outgoing.url, home }
+        const arrival: Arrival = { response, url: outgoing.url, home, abort: Scope.close(scope, Exit.void) }
         const onward = yield* next(journey, arrival)
         if (onward !== undefined) yield* drain(outgoing.method, response.headers, response.stream)
         return { arrival, onward }

@@ -5,6 +5,7 @@
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -13,7 +14,7 @@ import type * as RegistryConfig from "../../RegistryConfig.js"
 import type { InvalidInput, RegistryError, TransportError } from "../../RegistryError.js"
 import { read, type Refusal, toError } from "./answer.js"
 import * as Auth from "./auth.js"
-import { collect, drain, drainOnClose, raw, watched } from "./body.js"
+import { collect, drain, drainOnClose, watched } from "./body.js"
 import { failure } from "./failure.js"
 import { type Arrival, follow, inChildScope } from "./follow.js"
 import * as Host from "./host.js"
@@ -21,7 +22,7 @@ import { type Failed, final, fromTransport, ofAnswer, retrying } from "./retry.j
 import * as Send from "./send.js"
 import * as Settings from "./settings.js"
 import * as Token from "./token.js"
-import type { Request, Response, Transport } from "./transport.js"
+import type { Pull, Request, Response, Transport } from "./transport.js"
 import { redact } from "./url.js"
 import * as Warning from "./warning.js"
 
@@ -51,6 +52,9 @@ const confidential = new Set(["authorization", "cookie", "proxy-authorization"])
  *
  * @internal
  */
+/** The body of the answer to a HEAD. */
+const nothing: Pull = Effect.fail(Option.none())
+
 export const makeTransport = Effect.fnUntraced(function*(
   options: RegistryConfig.Options = {}
 ): Effect.fn.Return<Transport, InvalidInput, HttpClient.HttpClient | Credentials> {
@@ -85,33 +89,37 @@ export const makeTransport = Effect.fnUntraced(function*(
 
   const respond = <E>(
     { request }: Prepared<E>,
-    { response, url }: Arrival
+    arrival: Arrival
   ): Effect.Effect<Response, Failed<E>, Scope.Scope> => {
+    const { response, url } = arrival
     const about = { method: request.method, url }
+    const body: Effect.Effect<Pull, never, Scope.Scope> = request.method === "HEAD"
+      ? Effect.succeed(nothing)
+      : watched(about, idle, arrival)
     const { headers, status } = response
-    const body = request.method === "HEAD" ? Stream.empty : watched(about, idle, raw(about, response))
-    if (request.buffer !== undefined) {
-      return collect(about, headers, body, request.buffer).pipe(
-        Effect.mapError(fromTransport),
-        Effect.map((bytes): Response => {
-          const stream = bytes.length === 0 ? Stream.empty : Stream.make(bytes)
-          return { status, headers, url, stream, bytes: (limit) => collect(about, {}, stream, limit) }
-        })
-      )
-    }
-    let touched = false
-    const stream = Stream.suspend(() => {
-      touched = true
-      return body
-    })
-    const clear = Effect.suspend(() => drain(request.method, headers, response.stream))
-    return Effect.as(drainOnClose(() => !touched, clear), {
+    const answer = (pull: Response["pull"]): Response => ({
       status,
       headers,
       url,
-      stream,
-      bytes: (limit: number) => collect(about, headers, stream, limit)
+      pull,
+      stream: Stream.fromPull(pull),
+      bytes: (limit) => collect(about, request.buffer === undefined ? headers : {}, pull, limit)
     })
+    if (request.buffer !== undefined) {
+      return collect(about, headers, body, request.buffer).pipe(
+        Effect.mapError(fromTransport),
+        Effect.map((bytes) => answer(Stream.toPull(bytes.length === 0 ? Stream.empty : Stream.make(bytes))))
+      )
+    }
+    let touched = false
+    const clear = Effect.suspend(() => drain(request.method, headers, response.stream))
+    return Effect.as(
+      drainOnClose(() => !touched, clear),
+      answer(Effect.suspend(() => {
+        touched = true
+        return body
+      }))
+    )
   }
 
   /** One sending, redirects included. A limiter for each host belongs round this. */
@@ -139,12 +147,12 @@ export const makeTransport = Effect.fnUntraced(function*(
       }
       return {
         _tag: "Refused" as const,
-        refusal: yield* read(idle, method, arrival.url, response),
+        refusal: yield* read(idle, method, arrival),
         challenge: response.headers["www-authenticate"],
         home: arrival.home
       }
     })
-    return inChildScope(exchange, (outcome: Outcome) => outcome._tag === "Accepted")
+    return inChildScope(() => exchange, (outcome: Outcome) => outcome._tag === "Accepted")
   }
 
   /**

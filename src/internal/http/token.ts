@@ -13,7 +13,7 @@ import type { Credential } from "../../Credentials.js"
 import { CredentialsError, type RegistryError } from "../../RegistryError.js"
 import { parseJson } from "../json.js"
 import { maxBody, read, type Refusal, toError } from "./answer.js"
-import { collect, raw, watched } from "./body.js"
+import { collect, watched } from "./body.js"
 import * as credentials from "./credential.js"
 import { follow } from "./follow.js"
 import { distrust, type Host } from "./host.js"
@@ -178,13 +178,13 @@ const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answ
     })
     const { response, url } = arrival
     if (response.status !== 200) {
-      const refusal = yield* read(idle, form.method, url, response)
+      const refusal = yield* read(idle, form.method, arrival)
       const retry = ofAnswer(refusal.status, refusal.errors, refusal.retryAfter)
       if (retry === undefined) return { _tag: "Refused" as const, refusal }
       return yield* Effect.fail<Failed>({ ...final(toError(refusal, credentials.describe(wanted.credential))), retry })
     }
     const bytes = yield* Effect.mapError(
-      collect(about, response.headers, watched(about, idle, raw(about, response)), maxBody),
+      collect(about, response.headers, watched(about, idle, arrival), maxBody),
       fromTransport
     )
     const answer = parseJson(bytes)

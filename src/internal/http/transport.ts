@@ -4,7 +4,9 @@
  *
  * @internal
  */
+import type * as Chunk from "effect/Chunk"
 import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { RegistryError, TransportError } from "../../RegistryError.js"
@@ -46,14 +48,18 @@ export interface Request<E = never> {
   readonly buffer?: number | undefined
 }
 
+/** Gives the next bytes; a failure with none is the end. */
+export type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>
+
 export interface Response {
   readonly status: number
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | undefined>>
   /** Where the answer came from after redirects: the base for a `Location` or `Link` in it. */
   readonly url: string
-  /** The body, watched for stalls, to be run once. */
+  /** The body, watched for stalls, to be read once: as a stream, or pull by pull where throughput matters. */
   readonly stream: Stream.Stream<Uint8Array, TransportError>
+  readonly pull: Effect.Effect<Pull, never, Scope.Scope>
   /** The whole body, or `TooLarge` past the limit in bytes. */
   readonly bytes: (limit: number) => Effect.Effect<Uint8Array, TransportError>
 }

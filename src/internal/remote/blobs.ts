@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Digest from "../../Digest.js"
 import type { Failure } from "../../Repository.js"
 import { checkDigest } from "../names.js"
-import { base, isStatus, orNotFound, reading, reference, type Remote, remove } from "./remote.js"
+import { base, isStatus, orNotFound, readScopes, reference, type Remote, remove } from "./remote.js"
 import { unsupported } from "./removal.js"
 
 /** One HEAD; a GET, given up at its headers, only where a HEAD is not possible. */
@@ -20,7 +20,7 @@ export const hasBlob = (remote: Remote) =>
         method,
         registry: remote.registry,
         url,
-        scopes: reading(remote),
+        scopes: readScopes(remote),
         accept: [200],
         replay: true
       }).pipe(

@@ -5,18 +5,19 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Digest from "../../Digest.js"
-import { InvalidInput, type RegistryError, SizeMismatch, type TransportError } from "../../RegistryError.js"
+import { InvalidInput, type RegistryError, SizeMismatch, TransportError } from "../../RegistryError.js"
 import type { Failure, Range, Repository } from "../../Repository.js"
 import type { Response } from "../http/transport.js"
 import { checkDigest } from "../names.js"
 import { pause } from "./backoff.js"
 import { conclude } from "./content.js"
-import { base, orNotFound, protocol, reading, reference, type Remote, retries } from "./remote.js"
-import { scan, type Step } from "./scan.js"
+import { base, orNotFound, protocol, readScopes, reference, type Remote, retries } from "./remote.js"
 
 /** Connections that one blob may take, however far each of them gets. */
 const maxConnections = 1000
@@ -42,7 +43,7 @@ interface Transfer {
   connections: number
 }
 
-/** A connection that ended before its time; the next one goes on. */
+/** An answer that is not all that was asked for; the next connection goes on. */
 class Cut {
   readonly _tag = "Cut"
   constructor(readonly error: RegistryError) {}
@@ -51,34 +52,44 @@ class Cut {
 const isCount = (n: number | undefined): boolean => n === undefined || (Number.isSafeInteger(n) && n >= 0)
 
 export const getBlob = (remote: Remote): Repository["getBlob"] => (blob, range) =>
-  Stream.unwrap(Effect.gen(function*() {
-    const digest = yield* checkDigest(blob.digest)
-    const url = `${yield* base(remote)}/blobs/${digest}`
-    const size = blob.size
-    if (!isCount(size)) return yield* new InvalidInput({ field: "size", reason: `${size} is not a size in bytes` })
-    const window = yield* checkRange(range, size)
-    const hasher = range === undefined ? yield* Digest.hasherFor(digest) : undefined
-    const transfer: Transfer = {
-      remote,
-      digest,
-      url,
-      resource: reference(remote, digest),
-      size,
-      start: window.start,
-      wanted: window.wanted,
-      hasher,
-      received: 0,
-      // An empty part needs no request; an empty blob does, as only the registry knows whether it is there.
-      done: range !== undefined && window.wanted === 0,
-      plain: false,
-      failures: 0,
-      connections: 0
-    }
-    const content = bytes(transfer)
-    return hasher === undefined
-      ? content
-      : Stream.concat(content, Stream.execute(conclude(hasher, { digest, size }, transfer.resource)))
+  Stream.fromPull(Effect.map(Effect.scope, (scope) => {
+    let pull: Pull | undefined
+    return Effect.suspend(() => {
+      if (pull !== undefined) return pull
+      return prepare(remote, blob, range).pipe(
+        Effect.mapError(Option.some),
+        Effect.flatMap((transfer) => pull = reading(transfer, scope))
+      )
+    })
   }))
+
+const prepare = Effect.fnUntraced(function*(
+  remote: Remote,
+  blob: Parameters<Repository["getBlob"]>[0],
+  range: Range | undefined
+): Effect.fn.Return<Transfer, InvalidInput> {
+  const digest = yield* checkDigest(blob.digest)
+  const url = `${yield* base(remote)}/blobs/${digest}`
+  const size = blob.size
+  if (!isCount(size)) return yield* new InvalidInput({ field: "size", reason: `${size} is not a size in bytes` })
+  const window = yield* checkRange(range, size)
+  return {
+    remote,
+    digest,
+    url,
+    resource: reference(remote, digest),
+    size,
+    start: window.start,
+    wanted: window.wanted,
+    hasher: range === undefined ? yield* Digest.hasherFor(digest) : undefined,
+    received: 0,
+    // An empty part needs no request; an empty blob does, as only the registry knows whether it is there.
+    done: range !== undefined && window.wanted === 0,
+    plain: false,
+    failures: 0,
+    connections: 0
+  }
+})
 
 const checkRange = (
   range: Range | undefined,
@@ -92,32 +103,97 @@ const checkRange = (
   return Effect.succeed({ start, wanted: length ?? (size === undefined ? undefined : size - start) })
 }
 
-/** One connection after another until all is there. A loop, not a recursion: a long blob may take many. */
-const bytes = (transfer: Transfer): Stream.Stream<Uint8Array, Failure> =>
-  Stream.flatten(
-    Stream.repeatEffectOption(
-      Effect.suspend(() => transfer.done ? Effect.fail(Option.none()) : Effect.succeed(connection(transfer)))
-    )
-  )
+/** What gives the next bytes: a failure with none is the end. */
+type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Failure>>
 
-const connection = (transfer: Transfer): Stream.Stream<Uint8Array, Failure> => {
-  const before = transfer.received
-  transfer.connections++
-  return Stream.unwrapScoped(open(transfer)).pipe(
-    Stream.catchAll((error) => {
-      if (error._tag !== "Cut") return Stream.fail(error)
-      transfer.failures = transfer.received > before ? 1 : transfer.failures + 1
-      // The connection may have broken behind the last byte.
-      if (transfer.received === transfer.wanted) transfer.done = true
-      if (transfer.done) return Stream.empty
-      return transfer.failures > retries(transfer.remote) || transfer.connections >= maxConnections
-        ? Stream.fail(error.error)
-        : Stream.execute(Effect.zipRight(
-          Effect.logDebug(`${transfer.resource} broke off after ${transfer.received} bytes, going on from there`),
-          pause(transfer.failures)
-        ))
+/** An answer that is being read. */
+interface Connection {
+  readonly scope: Scope.CloseableScope
+  readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>
+  readonly status: number
+  /** Bytes to leave out yet, of a registry that began at the beginning. */
+  skip: number
+}
+
+/**
+ * One connection after another until all is there. Pull by pull and not as streams upon streams: each layer would cost
+ * every chunk its share of the throughput.
+ */
+const reading = (transfer: Transfer, scope: Scope.Scope): Pull => {
+  let connection: Connection | undefined
+  /** What had come when the connection was made. */
+  let before = 0
+
+  const close = Effect.suspend(() => {
+    const closing = connection === undefined ? Effect.void : Scope.close(connection.scope, Exit.void)
+    connection = undefined
+    return closing
+  })
+
+  const end: Pull = Effect.suspend((): Pull => {
+    transfer.done = true
+    const { digest, hasher, resource, size } = transfer
+    const verified = hasher === undefined ? Effect.void : conclude(hasher, { digest, size }, resource)
+    return Effect.zipRight(
+      close,
+      Effect.zipRight(Effect.mapError(verified, Option.some), Effect.fail(Option.none()))
+    )
+  })
+
+  /** A connection ended before its time; the next one goes on. */
+  const resume = (error: RegistryError): Pull =>
+    Effect.zipRight(
+      close,
+      Effect.suspend((): Pull => {
+        const { connections, received, remote, resource, wanted } = transfer
+        transfer.failures = received > before ? 1 : transfer.failures + 1
+        // The connection may have broken behind the last byte.
+        if (received === wanted) return end
+        return transfer.failures > retries(remote) || connections >= maxConnections
+          ? Effect.fail(Option.some(error))
+          : Effect.logDebug(`${resource} broke off after ${received} bytes, going on from there`).pipe(
+            Effect.zipRight(pause(transfer.failures)),
+            Effect.zipRight(next)
+          )
+      })
+    )
+
+  const connect: Pull = Effect.suspend((): Pull => {
+    transfer.connections++
+    before = transfer.received
+    return Effect.flatMap(
+      Scope.fork(scope, ExecutionStrategy.sequential),
+      (own) =>
+        Scope.extend(open(transfer, own), own).pipe(
+          Effect.onError((cause) => Scope.close(own, Exit.failCause(cause))),
+          Effect.matchEffect({
+            onFailure: (error): Pull => error._tag === "Cut" ? resume(error.error) : Effect.fail(Option.some(error)),
+            onSuccess: (opened): Pull => {
+              connection = opened
+              return opened === undefined ? Effect.zipRight(Scope.close(own, Exit.void), end) : next
+            }
+          })
+        )
+    )
+  })
+
+  const next: Pull = Effect.suspend((): Pull => {
+    if (transfer.done) return end
+    if (connection === undefined) return connect
+    const current = connection
+    return Effect.matchEffect(current.pull, {
+      onSuccess: (chunk) => take(transfer, current, chunk, next),
+      onFailure: (error): Pull => {
+        if (Option.isSome(error)) {
+          return isFinal(error.value) ? Effect.fail(error) : resume(error.value)
+        }
+        const short = shortfall(transfer, current)
+        if (short === undefined) return end
+        return short._tag === "Cut" ? resume(short.error) : Effect.fail(Option.some(short))
+      }
     })
-  )
+  })
+  return next
 }
 
 /** The `Range` for what is still wanted. Nothing is sent for a whole blob: some registries refuse `bytes=0-`. */
@@ -129,15 +205,16 @@ const rangeOf = ({ hasher, plain, received, start, wanted }: Transfer): string |
 }
 
 const open = (
-  transfer: Transfer
-): Effect.Effect<Stream.Stream<Uint8Array, Failure | Cut>, Failure | Cut, Scope.Scope> => {
+  transfer: Transfer,
+  scope: Scope.CloseableScope
+): Effect.Effect<Connection | undefined, Failure | Cut, Scope.Scope> => {
   const { remote, resource, url } = transfer
   const range = rangeOf(transfer)
   return remote.transport.execute({
     method: "GET",
     registry: remote.registry,
     url,
-    scopes: reading(remote),
+    scopes: readScopes(remote),
     headers: range === undefined ? undefined : { range },
     accept: range === undefined ? [200] : [200, 206, 416],
     replay: true
@@ -147,19 +224,21 @@ const open = (
       "NotFound",
       () => Effect.sync(() => remote.session.forgetBlob(remote.registry, remote.name, transfer.digest))
     ),
-    Effect.flatMap((response) => body(transfer, response))
+    Effect.flatMap((response) => {
+      const skip = placed(transfer, response)
+      return typeof skip === "number"
+        ? Effect.map(response.pull, (pull) => ({ scope, pull, status: response.status, skip }))
+        : skip
+    })
   )
 }
 
 const contentRange = /^bytes +(?:([0-9]{1,15})-([0-9]{1,15})|\*)\/(?:([0-9]{1,15})|\*)$/i
 
-/** What an answer brings, or why it does not. */
-const body = (
-  transfer: Transfer,
-  response: Response
-): Effect.Effect<Stream.Stream<Uint8Array, Failure | Cut>, Failure | Cut> => {
+/** How many bytes an answer has before those that are wanted, or that it has none of them. */
+const placed = (transfer: Transfer, response: Response): number | Effect.Effect<undefined, Failure | Cut> => {
   const from = transfer.start + transfer.received
-  if (response.status === 200) return Effect.succeed(read(transfer, response, from))
+  if (response.status === 200) return from
 
   const [, first, , totalText] = contentRange.exec(response.headers["content-range"]?.trim() ?? "") ?? []
   const total = totalText === undefined ? undefined : Number(totalText)
@@ -169,13 +248,10 @@ const body = (
   }
   if (response.status === 206 && first !== undefined && Number(first) === from) {
     if (total !== undefined && transfer.wanted === undefined) transfer.wanted = Math.max(0, total - transfer.start)
-    return Effect.succeed(read(transfer, response, 0))
+    return 0
   }
   if (response.status === 416 && transfer.wanted === undefined) {
-    if (total === from) {
-      transfer.done = true
-      return Effect.succeed(Stream.empty)
-    }
+    if (total === from) return Effect.succeed(undefined)
     if (total !== undefined && total < from) {
       return Effect.fail(new InvalidInput({ field: "range", reason: `it starts behind the blob's ${total} bytes` }))
     }
@@ -187,55 +263,55 @@ const body = (
   )
 }
 
-/** The body of an answer without its first `skip` bytes, counted and hashed, and not more of it than is wanted. */
-const read = (
-  transfer: Transfer,
-  response: Response,
-  skip: number
-): Stream.Stream<Uint8Array, Failure | Cut> => {
-  const stream = Stream.catchAll(response.stream, (error) => Stream.fail(isFinal(error) ? error : new Cut(error)))
-  const { hasher, resource } = transfer
-  let skipped = 0
-  const mismatch = (expected: number, actual: number) => new SizeMismatch({ resource, expected, actual })
+const mismatch = ({ resource }: Transfer, expected: number, actual: number) =>
+  new SizeMismatch({ resource, expected, actual })
 
-  const onChunk = (chunk: Chunk.Chunk<Uint8Array>): Step<SizeMismatch> => {
-    const passed: Array<Uint8Array> = []
-    for (const input of chunk) {
-      const jump = Math.min(skip - skipped, input.byteLength)
-      skipped += jump
-      const rest = jump === 0 ? input : input.subarray(jump)
-      const left = transfer.wanted === undefined ? Infinity : transfer.wanted - transfer.received
-      if (hasher !== undefined && rest.byteLength > left) {
-        return { _tag: "Fail", error: mismatch(transfer.wanted ?? 0, transfer.received + rest.byteLength) }
-      }
-      const part = rest.byteLength > left ? rest.subarray(0, left) : rest
-      if (part.byteLength > 0) {
-        hasher?.update(part)
-        transfer.received += part.byteLength
-        passed.push(part)
-      }
+/** A chunk of an answer without what is to be left out, counted and hashed, and not more of it than is wanted. */
+const take = (transfer: Transfer, connection: Connection, chunk: Chunk.Chunk<Uint8Array>, next: Pull): Pull => {
+  const { hasher } = transfer
+  const passed: Array<Uint8Array> = []
+  for (const input of chunk) {
+    const jump = Math.min(connection.skip, input.byteLength)
+    connection.skip -= jump
+    const rest = jump === 0 ? input : input.subarray(jump)
+    const left = transfer.wanted === undefined ? Infinity : transfer.wanted - transfer.received
+    if (hasher !== undefined && rest.byteLength > left) {
+      const actual = transfer.received + rest.byteLength
+      return Effect.fail(Option.some(mismatch(transfer, transfer.wanted ?? 0, actual)))
     }
-    // Of a part the rest is not read; behind a whole blob nothing more may come.
-    const last = hasher === undefined && transfer.received === transfer.wanted
-    if (last) transfer.done = true
-    return { _tag: last ? "Last" : "Pass", chunk: Chunk.unsafeFromArray(passed) }
+    const part = rest.byteLength > left ? rest.subarray(0, left) : rest
+    if (part.byteLength > 0) {
+      hasher?.update(part)
+      transfer.received += part.byteLength
+      passed.push(part)
+    }
   }
+  // Of a part the rest is not read; behind a whole blob nothing more may come.
+  if (hasher === undefined && transfer.received === transfer.wanted) transfer.done = true
+  return passed.length === 0 ? next : Exit.succeed(Chunk.unsafeFromArray(passed))
+}
 
-  const onEnd = (): Effect.Effect<Chunk.Chunk<Uint8Array>, SizeMismatch | Cut> => {
-    const { received, start, wanted } = transfer
-    if (skipped < skip) return Effect.fail(mismatch(start + (wanted ?? received), skipped))
-    if (wanted !== undefined && received < wanted) {
-      // A 206 may hold less than was asked for; a whole answer that is short is just that.
-      return Effect.fail(
-        response.status === 206
-          ? new Cut(protocol("GET", response, `the answer ended after ${received} of ${wanted} bytes`))
-          : mismatch(wanted, received)
-      )
-    }
-    transfer.done = true
-    return Effect.succeed(Chunk.empty())
+/** What is wrong with an answer that has ended here. */
+const shortfall = (
+  { received, resource, start, wanted }: Transfer,
+  { skip, status }: Connection
+): SizeMismatch | Cut | undefined => {
+  if (skip > 0) {
+    const from = start + received
+    return new SizeMismatch({ resource, expected: start + (wanted ?? received), actual: from - skip })
   }
-  return scan(stream, () => ({ onChunk, onEnd }))
+  if (wanted === undefined || received >= wanted) return undefined
+  // A 206 may hold less than was asked for; a whole answer that is short is just that.
+  return status === 206
+    ? new Cut(
+      new TransportError({
+        method: "GET",
+        url: resource,
+        reason: "Protocol",
+        description: `the answer ended after ${received} of ${wanted} bytes`
+      })
+    )
+    : new SizeMismatch({ resource, expected: wanted, actual: received })
 }
 
 const isFinal = (error: TransportError): boolean =>

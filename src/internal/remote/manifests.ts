@@ -21,7 +21,7 @@ import {
   maxManifestSize,
   orNotFound,
   push,
-  reading,
+  readScopes,
   reference,
   type Remote,
   success
@@ -50,7 +50,7 @@ export const resolve = (remote: Remote) =>
       method: "HEAD",
       registry: remote.registry,
       url: `${path}/manifests/${text(target)}`,
-      scopes: reading(remote),
+      scopes: readScopes(remote),
       headers: { accept: accept() },
       accept: [200],
       replay: true
@@ -126,7 +126,7 @@ export const getManifest = (remote: Remote) =>
       method: "GET",
       registry: remote.registry,
       url: `${path}/manifests/${text(target)}`,
-      scopes: reading(remote),
+      scopes: readScopes(remote),
       headers: { accept: accept(expected?.mediaType) },
       accept: [200],
       replay: true,

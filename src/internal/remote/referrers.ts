@@ -18,7 +18,7 @@ import { checkDigest } from "../names.js"
 import { getManifest } from "./manifests.js"
 import { type Page, pages } from "./pages.js"
 import * as ReferrersTag from "./referrersTag.js"
-import { base, isStatus, maxManifestSize, reading, reference, type Remote } from "./remote.js"
+import { base, isStatus, maxManifestSize, readScopes, reference, type Remote } from "./remote.js"
 
 interface Entry {
   readonly descriptor: Descriptor.Descriptor
@@ -65,7 +65,7 @@ export const referrers = (remote: Remote) =>
     const api = pages({
       transport: remote.transport,
       registry: remote.registry,
-      scopes: reading(remote),
+      scopes: readScopes(remote),
       first: `${path}/referrers/${digest}${query}`,
       headers: { accept: MediaType.ociIndex },
       limit: maxManifestSize(remote),

@@ -14,7 +14,7 @@ import * as MediaType from "../../MediaType.js"
 import type { Failure, Session } from "../../Repository.js"
 import { parseJson } from "../json.js"
 import { getManifest, putManifest } from "./manifests.js"
-import { base, isStatus, reading, type Remote } from "./remote.js"
+import { base, isStatus, readScopes, type Remote } from "./remote.js"
 
 /** R-073: `sha256-<encoded>`; of a sha512 digest the first half stays. */
 export const tagOf = (subject: Digest.Digest): string =>
@@ -146,7 +146,7 @@ const hasApi = (remote: Remote, subject: Digest.Digest): Effect.Effect<boolean, 
       method: "GET",
       registry: remote.registry,
       url: `${path}/referrers/${subject}`,
-      scopes: reading(remote),
+      scopes: readScopes(remote),
       accept: [200],
       replay: true
     })).pipe(

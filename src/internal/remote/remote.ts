@@ -29,7 +29,7 @@ export const base = (remote: Remote): Effect.Effect<string, InvalidInput> =>
 /** R-109: what a token must allow for reading, writing and deleting. */
 export const pull = (name: string): ReadonlyArray<string> => [`repository:${name}:pull`]
 export const push = (name: string): ReadonlyArray<string> => [`repository:${name}:pull,push`]
-export const reading = ({ access, name }: Pick<Remote, "access" | "name">): ReadonlyArray<string> =>
+export const readScopes = ({ access, name }: Pick<Remote, "access" | "name">): ReadonlyArray<string> =>
   access === "write" ? push(name) : pull(name)
 export const remove = (name: string): ReadonlyArray<string> => [`repository:${name}:delete`]
 

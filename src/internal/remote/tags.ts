@@ -12,7 +12,7 @@ import type { Failure } from "../../Repository.js"
 import type { Response, Transport } from "../http/transport.js"
 import { isName, isTag } from "../names.js"
 import { type Page, pages, pageSize } from "./pages.js"
-import { base, orNotFound, protocol, reading, type Remote } from "./remote.js"
+import { base, orNotFound, protocol, readScopes, type Remote } from "./remote.js"
 
 /**
  * The strings under `key`. Nexus lists `null`, an empty repository may have `null` for a list (R-065), Artifactory
@@ -48,7 +48,7 @@ export const tags = (remote: Remote): Stream.Stream<string, Failure> =>
     return pages({
       transport: remote.transport,
       registry: remote.registry,
-      scopes: reading(remote),
+      scopes: readScopes(remote),
       first: `${path}?n=${pageSize}`,
       unsized: path,
       page: names("tags", isTag, path)

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type DigestMismatch, InvalidInput, type SizeMismatch } from "../../RegistryError.js"
 import type { Failure, PutBlobOutcome } from "../../Repository.js"
+import { canonical } from "../http/host.js"
 import { checkDigest, checkName } from "../names.js"
 import { sendChunks } from "./chunks.js"
 import { type Blob, guarded, hashers } from "./content.js"
@@ -15,11 +16,23 @@ import { mount, open } from "./session.js"
 import { Restart, SourceFailure, type Upload } from "./uploading.js"
 import { sendWhole } from "./whole.js"
 
+/** The largest chunk, in bytes, that a registry can make this library hold in memory. */
+const maxDemanded = 64 * 1024 * 1024
+
 const check = (blob: Blob): Effect.Effect<void, InvalidInput> =>
   Effect.flatMap(checkDigest(blob.digest), () =>
     Number.isSafeInteger(blob.size) && blob.size >= 0
       ? Effect.void
       : Effect.fail(new InvalidInput({ field: "size", reason: `${blob.size} is not a size in bytes` })))
+
+/** The host's setting, by any of the names that the host has. */
+const chunkSizeOf = ({ config, registry }: Remote): Effect.Effect<number | undefined, InvalidInput> => {
+  const hosts = Object.entries(config.hosts ?? {})
+  const chunkSize = hosts.find(([name]) => canonical(name) === canonical(registry))?.[1].chunkSize
+  return chunkSize === undefined || (Number.isSafeInteger(chunkSize) && chunkSize > 0)
+    ? Effect.succeed(chunkSize)
+    : Effect.fail(new InvalidInput({ field: "chunkSize", reason: `${chunkSize} is not a number of bytes above 0` }))
+}
 
 /** The repository to mount from, unless it is this very one. */
 const mountable = (remote: Remote, from: string | undefined): Effect.Effect<string | undefined, InvalidInput> =>
@@ -35,6 +48,7 @@ export const putBlob = (remote: Remote) =>
     yield* check(blob)
     const from = yield* mountable(remote, options?.mountFrom)
     const hasher = yield* hashers(blob.digest)
+    const chunkSize = yield* chunkSizeOf(remote)
     const context = yield* Effect.context<R>()
     const source = (skip: number): Stream.Stream<Uint8Array, SourceFailure<E | DigestMismatch | SizeMismatch>> =>
       guarded(content, blob, hasher, skip).pipe(
@@ -45,7 +59,7 @@ export const putBlob = (remote: Remote) =>
       remote,
       blob,
       source,
-      chunkSize: remote.config.hosts?.[remote.registry]?.chunkSize,
+      chunkSize,
       resumable: true,
       failures: 0,
       furthest: 0,
@@ -76,8 +90,10 @@ const once = Effect.fnUntraced(function*<E>(upload: Upload<E>, from: string | un
   const session = yield* open(upload.remote, upload.blob.digest, from)
   if (session === undefined) return "Mounted" as const
   const { chunkSize } = upload
-  const size = chunkSize === undefined ? undefined : Math.max(chunkSize, session.minimum)
-  yield* size !== undefined && size < upload.blob.size ? sendChunks(upload, session, size) : sendWhole(upload, session)
+  const size = Math.max(chunkSize ?? Infinity, session.minimum)
+  // What a registry demands is held in memory only within reason; one PUT is no chunk and may have any size.
+  const fits = size === chunkSize || size <= maxDemanded
+  yield* fits && size < upload.blob.size ? sendChunks(upload, session, size) : sendWhole(upload, session)
   session.finished = true
   return "Uploaded" as const
 })

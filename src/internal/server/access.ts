@@ -12,7 +12,7 @@ import * as Redacted from "effect/Redacted"
 import { randomBytes } from "node:crypto"
 import type { Access, Auth, Quirks } from "../../RegistryServer.js"
 import * as Names from "../names.js"
-import { type Exchange, type Handled, type HandlerError, json, readBody, type Refusal, refuse } from "./exchange.js"
+import { type Exchange, type Handled, json, readBody, type Refusal, refuse } from "./exchange.js"
 
 interface Scope {
   readonly type: string
@@ -202,10 +202,8 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
       if (quirks.tokenPostStatus !== undefined) {
         return yield* refuse(quirks.tokenPostStatus, "UNSUPPORTED", "tokens come by GET only")
       }
-      const body: Uint8Array | undefined = yield* readBody(exchange, 64 * 1024) as Effect.Effect<
-        Uint8Array | undefined,
-        HandlerError
-      >
+      const body = yield* readBody(exchange, 64 * 1024)
+      if (body === undefined) return yield* refuse(413, "UNSUPPORTED", "the form is too large")
       const form = new URLSearchParams(new TextDecoder().decode(body))
       // what the form must have.
       if (!form.has("grant_type") || !form.has("service") || !form.has("client_id")) {

@@ -23,7 +23,8 @@ import {
   json,
   refusalOf,
   refuse,
-  type Response
+  type Response,
+  withBody
 } from "./exchange.js"
 import * as Listing from "./listing.js"
 import * as Manifests from "./manifests.js"
@@ -118,15 +119,16 @@ const counted = (response: Response, entry: Entry): Response => {
   const { body } = response
   if (body._tag === "Uint8Array") entry.sent += body.body.byteLength
   if (body._tag !== "Stream") return response
-  return HttpServerResponse.stream(
+  return withBody(
+    response,
+    response.headers,
     Stream.mapChunks(
       body.stream,
       Chunk.map((part) => {
         entry.sent += part.byteLength
         return part
       })
-    ),
-    { status: response.status, headers: response.headers, contentType: response.headers["content-type"] }
+    )
   )
 }
 

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Digest from "../../Digest.js"
 import type { Quirks, Storage } from "../../RegistryServer.js"
 import { notFound } from "../memoryRepository.js"
-import { digestHeader, empty, type Exchange, type Handled, headersOnly, refuse, type Response } from "./exchange.js"
+import { digestHeader, empty, type Exchange, type Handled, headersOnly, refuse } from "./exchange.js"
 
 /** What a `Range` header asks for; a unit or a form that is not understood asks for everything (RFC 9110, 14.2). */
 export const parseRange = (
@@ -79,8 +79,3 @@ export const remove = (storage: Storage, quirks: Quirks, name: string, reference
   })
 
 export const deletesOff = refuse(405, "UNSUPPORTED", "deletes are disabled", { allow: "GET, HEAD" })
-
-export const blobLocation = (at: (path: string) => string, name: string, digest: Digest.Digest): string =>
-  at(`/v2/${name}/blobs/${digest}`)
-
-export type { Response }

@@ -77,7 +77,8 @@ const serverRequest = (
 /** The answer as the client sees it; its body runs in the fiber that reads it, once, like one that comes from a socket. */
 const clientResponse = (
   request: HttpClientRequest.HttpClientRequest,
-  answer: HttpServerResponse.HttpServerResponse
+  answer: HttpServerResponse.HttpServerResponse,
+  signal: AbortSignal
 ): HttpClientResponse.HttpClientResponse => {
   const { body, headers, status } = answer
   if (body._tag !== "Stream" || request.method === "HEAD") {
@@ -87,11 +88,17 @@ const clientResponse = (
   const bare = HttpClientResponse.fromWeb(request, new Response(null, { status, headers: { ...headers } }))
   const failure = (cause: unknown) =>
     new HttpClientError.ResponseError({ request, response: bare, reason: "Decode", cause })
+  const aborted = Effect.async<never, HttpClientError.ResponseError>((resume) => {
+    const abort = () => resume(Effect.fail(failure(signal.reason)))
+    if (signal.aborted) return abort()
+    signal.addEventListener("abort", abort)
+    return Effect.sync(() => signal.removeEventListener("abort", abort))
+  })
   let taken = false
   const stream = Stream.suspend(() => {
     if (taken) return Stream.empty
     taken = true
-    return Stream.mapError(body.stream, failure)
+    return Stream.interruptWhen(Stream.mapError(body.stream, failure), aborted)
   })
   const whole = collect(stream)
   const text = Effect.map(whole, (bytes) => new TextDecoder().decode(bytes))
@@ -105,7 +112,7 @@ const clientResponse = (
 }
 
 export const makeClient = (hosts: ReadonlyMap<string, Host>): HttpClient.HttpClient =>
-  HttpClient.make((request, url) =>
+  HttpClient.make((request, url, signal) =>
     Effect.gen(function*() {
       const transport = (cause: unknown) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
       const host = find(hosts, url)
@@ -121,7 +128,7 @@ export const makeClient = (hosts: ReadonlyMap<string, Host>): HttpClient.HttpCli
       })
       yield* HttpApp.toHandled(app, (_, answer) =>
         Effect.sync(() => {
-          response = clientResponse(request, answer)
+          response = clientResponse(request, answer, signal)
         })).pipe(
           Effect.provideService(
             HttpServerRequest.HttpServerRequest,

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Headers from "@effect/platform/Headers"
+import * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Chunk from "effect/Chunk"
@@ -116,6 +117,17 @@ export const empty = (status: number, headers: Readonly<Record<string, string>> 
     status,
     headers: Headers.fromInput(status === 204 ? headers : { ...headers, "content-length": "0" })
   })
+
+/** The answer with another body, and no header but its own: the platform would put a `Content-Type` where there is none. */
+export const withBody = (
+  { status }: Response,
+  headers: Headers.Headers,
+  body: Stream.Stream<Uint8Array, unknown>
+): Response =>
+  HttpServerResponse.setBody(
+    HttpServerResponse.empty({ status, headers }),
+    HttpBody.stream(body, headers["content-type"] ?? "")
+  )
 
 /** For HEAD: the headers of a body that is not sent. */
 export const headersOnly = (status: number, headers: Readonly<Record<string, string>>): Response =>

@@ -9,7 +9,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type Action, ConnectionFault, type Fault } from "../../RegistryFault.js"
-import { answerOf, bytes, empty, type Exchange, refuse, type Response } from "./exchange.js"
+import { answerOf, bytes, empty, type Exchange, refuse, type Response, withBody } from "./exchange.js"
 
 export interface Plan {
   readonly set: (faults: ReadonlyArray<Fault>) => void
@@ -135,16 +135,11 @@ const bodyOf = (response: Response): Stream.Stream<Uint8Array, unknown> => {
   }
 }
 
-const withBody = (
+const changed = (
   response: Response,
   body: Stream.Stream<Uint8Array, unknown>,
   headers: Headers.Headers = response.headers
-): Response =>
-  HttpServerResponse.stream(body, {
-    status: response.status,
-    headers,
-    contentType: response.headers["content-type"]
-  })
+): Response => withBody(response, headers, body)
 
 /** What becomes of the answer. */
 export const after = (action: Action, response: Response): Effect.Effect<Response, ConnectionFault> => {
@@ -152,10 +147,10 @@ export const after = (action: Action, response: Response): Effect.Effect<Respons
     case "Reset":
       return action.at === "after" ? Effect.fail(reset) : Effect.succeed(response)
     case "CutBody":
-      return Effect.succeed(withBody(response, cut(bodyOf(response), action.after, Stream.fail(reset))))
+      return Effect.succeed(changed(response, cut(bodyOf(response), action.after, Stream.fail(reset))))
     case "TruncateBody":
       return Effect.succeed(
-        withBody(
+        changed(
           response,
           cut(bodyOf(response), action.after, Stream.empty),
           Headers.remove(response.headers, "content-length")
@@ -163,10 +158,10 @@ export const after = (action: Action, response: Response): Effect.Effect<Respons
       )
     case "Stall":
       return Effect.succeed(
-        action.at === "body" ? withBody(response, stalled(bodyOf(response), action)) : response
+        action.at === "body" ? changed(response, stalled(bodyOf(response), action)) : response
       )
     case "CorruptBody":
-      return Effect.succeed(withBody(response, corrupted(bodyOf(response), action.offset ?? 0)))
+      return Effect.succeed(changed(response, corrupted(bodyOf(response), action.offset ?? 0)))
     case "Headers": {
       const headers: Record<string, string> = { ...response.headers }
       for (const [name, value] of Object.entries(action.headers)) {
@@ -177,7 +172,7 @@ export const after = (action: Action, response: Response): Effect.Effect<Respons
       return Effect.succeed(
         bodiless
           ? HttpServerResponse.empty({ status: response.status, headers })
-          : withBody(response, bodyOf(response), Headers.fromInput(headers))
+          : changed(response, bodyOf(response), Headers.fromInput(headers))
       )
     }
     default:

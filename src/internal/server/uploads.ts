@@ -160,7 +160,10 @@ const find = (
   if (session === undefined || session.name !== name) {
     return new NotFound({ resource: "upload", reference: id, side: "none", errors: [] })
   }
-  const given = exchange.rawQuery.split("&").find((part) => part.startsWith("_state="))
+  // Most Go programs re-encode the query, and registries bear it.
+  const given = quirks.exactLocationQuery === true
+    ? exchange.rawQuery.split("&").find((part) => part.startsWith("_state="))
+    : `_state=${encodeURIComponent(exchange.query.get("_state") ?? "")}`
   if (given === state(session)) return Effect.succeed(session)
   return quirks.freshLocations === true
     ? refuse(404, "BLOB_UPLOAD_UNKNOWN", "this Location has been replaced by a newer one")
@@ -198,7 +201,7 @@ const append = (context: Context, exchange: Exchange, session: Session): Effect.
     yield* upload.append(
       limit === undefined
         ? exchange.body
-        : Stream.takeWhile(exchange.body, (part) => (seen += part.byteLength) <= limit)
+        : Stream.filter(exchange.body, (part) => (seen += part.byteLength) <= limit)
     )
     const came = upload.size() - before
     session.firstLast ??= came === 0 ? undefined : upload.size() - 1

@@ -46,6 +46,9 @@ const bodyOf = (request: HttpClientRequest) => {
 export const scripted = (script: (seen: Seen, count: number) => Reply | Effect.Effect<Reply>) => {
   const log: Array<Seen> = []
   const signals: Array<AbortSignal> = []
+  /** What comes over a connection ends with it. */
+  const abortable = (body: string | ReadableStream<Uint8Array> | undefined, signal: AbortSignal) =>
+    body instanceof ReadableStream ? body.pipeThrough(new TransformStream(), { signal }) : body ?? null
   const client = HttpClient.make((request, url, signal) =>
     Effect.gen(function*() {
       const body = yield* Effect.mapError(
@@ -61,7 +64,7 @@ export const scripted = (script: (seen: Seen, count: number) => Reply | Effect.E
       if ("cause" in reply) return yield* new RequestError({ request, reason: "Transport", cause: reply.cause })
       return HttpClientResponse.fromWeb(
         request,
-        new Response(request.method === "HEAD" ? null : reply.body ?? null, {
+        new Response(request.method === "HEAD" ? null : abortable(reply.body, signal), {
           status: reply.status,
           headers: { ...reply.headers }
         })

@@ -131,6 +131,7 @@ export const script = (
             headers: given.headers ?? {},
             url,
             stream,
+            pull: Stream.toPull(stream),
             bytes: (limit) => {
               const bytes = join(parts)
               return bytes.byteLength > limit

@@ -1,0 +1,72 @@
+/**
+ * The command `effect-oci`: its subcommands, and what becomes of their failures.
+ *
+ * @internal
+ */
+import type * as CliApp from "@effect/cli/CliApp"
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Span from "@effect/cli/HelpDoc/Span"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import { printable } from "../internal/text.js"
+import * as client from "./client.js"
+import { copy } from "./commands/copy.js"
+import { digest } from "./commands/digest.js"
+import { exists } from "./commands/exists.js"
+import { index } from "./commands/index.js"
+import { platforms } from "./commands/platforms.js"
+import { serve } from "./commands/serve.js"
+import { tags } from "./commands/tags.js"
+import { exitCodes, settle } from "./failure.js"
+import * as Progress from "./progress.js"
+import { version } from "./version.js"
+
+const root = Command.make("effect-oci").pipe(
+  Command.withDescription("Read, copy and assemble images in OCI container registries"),
+  Command.withSubcommands([copy, digest, platforms, exists, index, tags, serve])
+)
+
+const parse = Command.run(root, {
+  name: "effect-oci",
+  version,
+  executable: "effect-oci",
+  summary: Span.text("images in OCI container registries"),
+  footer: HelpDoc.p(
+    "Every command has --help. --version prints the version, --log-level debug shows every request that is tried again. " +
+      "Exit codes: 0 done, 1 the operation failed, 2 wrong usage."
+  )
+})
+
+/** Standard output is for results: what is logged goes to standard error, a plain line each. */
+const logger = Logger.withConsoleError(
+  Logger.make<unknown, string>(({ logLevel, message }) => {
+    const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
+    return `${logLevel.label.toLowerCase()}: ${printable(text)}`
+  })
+)
+
+const layer = Layer.mergeAll(
+  Progress.layer(client.layerHttp),
+  CliConfig.layer({ showBuiltIns: false }),
+  Logger.replace(Logger.defaultLogger, logger),
+  // A script gets the one paragraph that says what failed; a person who waits wants to see the tries before that.
+  Logger.minimumLogLevel(process.stderr.isTTY === true ? LogLevel.Warning : LogLevel.Error)
+)
+
+/**
+ * Runs the command with the words of the command line, `process.argv` as it is. Results and help are written to the
+ * console's `log`, everything else to its `error`. Gives back the exit code.
+ */
+export const run = (argv: ReadonlyArray<string>): Effect.Effect<number, never, CliApp.CliApp.Environment> =>
+  parse(argv).pipe(
+    Effect.as(0),
+    Effect.provide(layer),
+    // `@effect/cli` has printed it already.
+    Effect.catchIf(ValidationError.isValidationError, () => Effect.succeed<number>(exitCodes.usage)),
+    settle
+  )

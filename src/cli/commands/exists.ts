@@ -1,0 +1,27 @@
+/** @internal */
+import * as Command from "@effect/cli/Command"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Reference from "../../Reference.js"
+import * as client from "../client.js"
+import * as options from "../options.js"
+
+export const exists = Command.make("exists", {
+  plainHttp: options.plainHttp,
+  creds: options.creds,
+  ref: options.argument("REF", "The image or index to look for.")
+}).pipe(
+  Command.withDescription(
+    "Print whether a reference names something: true or false. Both end with exit code 0; a registry that refuses or " +
+      "cannot be reached is a failure."
+  ),
+  Command.withHandler(Effect.fnUntraced(function*({ creds, plainHttp, ref }) {
+    const image = yield* Reference.parse(ref)
+    const registry = yield* client.one(plainHttp, {
+      registries: [image.registry],
+      login: options.logins.only,
+      user: creds
+    })
+    yield* Console.log(String(yield* registry.checkExists(image)))
+  }))
+)

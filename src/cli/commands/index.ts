@@ -1,0 +1,82 @@
+/** @internal */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Platform from "../../Platform.js"
+import * as Reference from "../../Reference.js"
+import * as client from "../client.js"
+import { UsageError } from "../failure.js"
+import * as options from "../options.js"
+import * as Progress from "../progress.js"
+
+const parseEntry = Effect.fnUntraced(function*(entry: string, i: number) {
+  const at = entry.indexOf("=")
+  if (at < 0) {
+    // Not quoted: what was meant as something else may hold a password.
+    return yield* new UsageError({
+      message: `image number ${i + 1} is not PLATFORM=REF, like linux/amd64=registry.example/app:1.0-amd64`
+    })
+  }
+  const platform = entry.slice(0, at)
+  const key = Platform.key(yield* Platform.parse(platform))
+  return { key, platform, image: yield* Reference.parse(entry.slice(at + 1), "manifest") }
+})
+
+const create = Command.make("create", {
+  format: Options.choice("format", ["docker", "oci"]).pipe(
+    Options.withDescription("The kind of list. Docker's when all images are Docker's, else OCI's, unless it is said."),
+    Options.optional
+  ),
+  plainHttp: options.plainHttp,
+  sourceCreds: options.sourceCreds,
+  destinationCreds: options.destinationCreds,
+  destination: options.argument("DST", "The index to make, repository and tag."),
+  entries: options.argument(
+    "PLATFORM=REF",
+    "A platform and the image for it. Of a reference that names an index, the platform's image is taken."
+  ).pipe(Args.atLeast(1))
+}).pipe(
+  Command.withDescription("Make an index of images, push it, and print its digest"),
+  Command.withHandler(Effect.fnUntraced(function*(args) {
+    const destination = yield* Reference.parse(args.destination, "destination")
+    const entries = yield* Effect.forEach(args.entries, parseEntry)
+    const twice = entries.find((entry, i) => entries.some((other, j) => j < i && other.key === entry.key))
+    if (twice !== undefined) {
+      return yield* new UsageError({ message: `there is more than one image for ${twice.key}` })
+    }
+    const clients = yield* client.two(args.plainHttp, {
+      source: {
+        registries: entries.map(({ image }) => image.registry),
+        login: options.logins.source,
+        user: args.sourceCreds
+      },
+      destination: {
+        registries: [destination.registry],
+        login: options.logins.destination,
+        user: args.destinationCreds
+      }
+    })
+    const digest = yield* Effect.forEach(
+      entries,
+      ({ image, platform }) =>
+        Effect.map(clients.source.getImageHandle(image, { platform }), (handle) => [platform, handle] as const),
+      { concurrency: 4 }
+    ).pipe(
+      Effect.flatMap((images) =>
+        clients.destination.pushManifestList(destination, Object.fromEntries(images), {
+          format: Option.getOrUndefined(args.format)
+        })
+      ),
+      Progress.watch
+    )
+    yield* Console.log(digest)
+  }))
+)
+
+export const index = Command.make("index").pipe(
+  Command.withDescription("Work with indexes, the lists of images by platform"),
+  Command.withSubcommands([create])
+)

@@ -1,0 +1,75 @@
+/**
+ * Options and arguments that several commands share.
+ *
+ * @internal
+ */
+import * as Args from "@effect/cli/Args"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as Effect from "effect/Effect"
+
+/**
+ * A positional argument. `@effect/cli` takes an option it does not know for an argument; nothing that this command takes
+ * begins with a dash, so the misspelt option can be named. What follows a `=` is not repeated: it may be a password.
+ */
+export const argument = (name: string, description: string): Args.Args<string> =>
+  Args.text({ name }).pipe(
+    Args.withDescription(description),
+    Args.mapEffect((value) =>
+      value.startsWith("-")
+        ? Effect.fail(HelpDoc.p(`Unknown option ${value.split("=", 1)[0]}; --help lists those there are`))
+        : Effect.succeed(value)
+    )
+  )
+
+/** `PATTERN` is the placeholder that help shows. */
+const named = (name: string, placeholder: string, description: string): Options.Options<string> =>
+  Options.text(name).pipe(Options.withPseudoName(placeholder), Options.withDescription(description))
+
+export const plainHttp = named(
+  "plain-http",
+  "HOST",
+  "Speak http instead of https with this registry. Loopback hosts are spoken to in http anyway."
+).pipe(Options.repeated)
+
+export const platform = named(
+  "platform",
+  "PLATFORM",
+  "Copy only the image for this platform, like linux/arm64 or linux/arm/v7."
+).pipe(Options.optional)
+
+/** A user name for one side, and the environment variable that holds the password. */
+export interface Login {
+  readonly option: string
+  readonly variable: string
+}
+
+export const logins = {
+  only: { option: "creds", variable: "EFFECT_OCI_PASSWORD" },
+  source: { option: "src-creds", variable: "EFFECT_OCI_SRC_PASSWORD" },
+  destination: { option: "dest-creds", variable: "EFFECT_OCI_DEST_PASSWORD" }
+} as const satisfies Record<string, Login>
+
+const user = (login: Login, whose: string) =>
+  named(
+    login.option,
+    "USER",
+    `User name for ${whose}. The password is taken from the environment variable ${login.variable}.`
+  ).pipe(Options.optional)
+
+export const creds = user(logins.only, "the registry")
+export const sourceCreds = user(logins.source, "the registry that is read")
+export const destinationCreds = user(logins.destination, "the registry that is written to")
+
+/** A port to listen on; 0 lets the system choose. */
+export const port = Options.integer("port").pipe(
+  Options.withPseudoName("PORT"),
+  Options.withDescription("The port to listen on, on 127.0.0.1; 0 takes a free one."),
+  Options.withDefault(5000),
+  Options.mapEffect((value) =>
+    value >= 0 && value <= 65535
+      ? Effect.succeed(value)
+      : Effect.fail(ValidationError.invalidValue(HelpDoc.p("--port must be from 0 to 65535")))
+  )
+)

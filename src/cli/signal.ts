@@ -1,0 +1,14 @@
+/**
+ * What a signal means for the exit code: the end of a command that should have gone on, or the only way to end it.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as MutableRef from "effect/MutableRef"
+import { exitCodes } from "./failure.js"
+
+/** The exit code of the process if a signal ends it now. */
+export const exitCode = MutableRef.make<number>(exitCodes.interrupted)
+
+/** From here on a signal is how the command is meant to end. */
+export const endsWell = Effect.sync(() => MutableRef.set(exitCode, 0))

@@ -1,0 +1,315 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { readFileSync } from "node:fs"
+import { stripVTControlCharacters } from "node:util"
+import { run } from "../src/cli/app.js"
+import * as SampleImage from "../src/cli/sampleImage.js"
+import { version } from "../src/cli/version.js"
+import * as NodeRegistryServer from "../src/NodeRegistryServer.js"
+import * as Platform from "../src/Platform.js"
+import * as RegistryServer from "../src/RegistryServer.js"
+
+const platforms = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)
+
+/** Runs the command in this process, with an environment of its own, and tells what it wrote and its exit code. */
+const cli = (args: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function*() {
+    const out: Array<string> = []
+    const err: Array<string> = []
+    const base = yield* Effect.console
+    const code = yield* run(["node", "effect-oci", ...args]).pipe(
+      Effect.withConsole({
+        ...base,
+        log: (...words) => Effect.sync(() => void out.push(words.join(" "))),
+        error: (...words) => Effect.sync(() => void err.push(words.join(" "))),
+        unsafe: { ...base.unsafe, error: (...words) => void err.push(words.join(" ")) }
+      }),
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(environment)))),
+      Effect.provide(platforms)
+    )
+    const text = (lines: ReadonlyArray<string>) => stripVTControlCharacters(lines.join("\n")).trim()
+    return { code, out: text(out), err: text(err) }
+  })
+
+const registry = Effect.fnUntraced(function*(options?: RegistryServer.Options) {
+  const server = yield* RegistryServer.make(options)
+  return { server, ...(yield* NodeRegistryServer.serve(server)) }
+})
+
+const samplePlatforms = ["linux/amd64", "linux/arm64", "linux/arm/v7"]
+
+const push = Effect.fnUntraced(function*(server: RegistryServer.RegistryServer, name: string, tag: string) {
+  const sample = SampleImage.make(yield* Effect.forEach(samplePlatforms, (platform) => Platform.parse(platform)))
+  yield* SampleImage.push(sample, yield* server.repository(name), tag)
+  const digests = sample.images.map(({ descriptor }) => descriptor.digest)
+  return { sample, index: sample.index.descriptor.digest, digests }
+})
+
+const users = { ci: "pass, word=hunter2" }
+const basic: RegistryServer.Options = { auth: { _tag: "Basic", users } }
+
+/** One paragraph: no stack, no empty line in it, no prefix of a logger. */
+const assertParagraph = (text: string) => {
+  assert.notStrictEqual(text, "")
+  assert.notInclude(text, "\n")
+  assert.notMatch(text, /\bat .*:\d+:\d+|ERROR|level=|fiber=|undefined|\[object/)
+}
+
+describe("effect-oci", () => {
+  it.scopedLive("copies an index", () =>
+    Effect.gen(function*() {
+      const source = yield* registry()
+      const destination = yield* registry()
+      const { index } = yield* push(source.server, "app", "1.0")
+      const result = yield* cli(["copy", `${source.host}/app:1.0`, `${destination.host}/copied:1.0`])
+      assert.deepStrictEqual(result, { code: 0, out: index, err: "" })
+      const copied = yield* destination.server.repository("copied")
+      assert.strictEqual((yield* copied.resolve("1.0")).digest, index)
+    }))
+
+  it.scopedLive("copies one platform, options before or after the references", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry()
+      const { digests } = yield* push(server, "app", "1.0")
+      const references = [`${host}/app:1.0`, `${host}/app:arm`]
+      const before = yield* cli(["copy", "--platform", "linux/arm64", ...references])
+      const after = yield* cli(["copy", ...references, "--platform=linux/arm64"])
+      assert.deepStrictEqual(before, { code: 0, out: `${digests[1]}`, err: "" })
+      assert.deepStrictEqual(after, before)
+    }))
+
+  it.scopedLive("says which platforms there are when the one asked for is missing", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry()
+      yield* push(server, "app", "1.0")
+      const result = yield* cli(["copy", "--platform", "linux/s390x", `${host}/app:1.0`, `${host}/app:other`])
+      assert.strictEqual(result.code, 1)
+      assertParagraph(result.err)
+      for (const platform of ["linux/s390x", ...samplePlatforms]) assert.include(result.err, platform)
+    }))
+
+  it.scopedLive("prints a digest", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry()
+      const { index } = yield* push(server, "app", "1.0")
+      assert.deepStrictEqual(yield* cli(["digest", `${host}/app:1.0`]), { code: 0, out: index, err: "" })
+      const missing = yield* cli(["digest", `${host}/app:2.0`])
+      assert.strictEqual(missing.code, 1)
+      assert.strictEqual(missing.out, "")
+      assertParagraph(missing.err)
+      assert.include(missing.err, `${host}/app:2.0`)
+    }))
+
+  it.scopedLive("prints platforms, a line each", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry()
+      const { digests } = yield* push(server, "app", "1.0")
+      const result = yield* cli(["platforms", `${host}/app:1.0`])
+      assert.strictEqual(result.code, 0)
+      assert.sameMembers(result.out.split("\n"), samplePlatforms.map((platform, i) => `${platform}\t${digests[i]}`))
+      const single = yield* cli(["platforms", `${host}/app@${digests[0]}`])
+      assert.strictEqual(single.code, 1)
+      assertParagraph(single.err)
+    }))
+
+  it.scopedLive("tells whether an image exists, with exit code 0 both ways, and fails when it cannot tell", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry()
+      yield* push(server, "app", "1.0")
+      assert.deepStrictEqual(yield* cli(["exists", `${host}/app:1.0`]), { code: 0, out: "true", err: "" })
+      assert.deepStrictEqual(yield* cli(["exists", `${host}/app:2.0`]), { code: 0, out: "false", err: "" })
+      yield* server.setFaults([{ nth: "always", action: { _tag: "Status", status: 403 } }])
+      const refused = yield* cli(["exists", `${host}/app:1.0`])
+      assert.strictEqual(refused.code, 1)
+      assert.strictEqual(refused.out, "")
+      assertParagraph(refused.err)
+      assert.include(refused.err, "403")
+    }))
+
+  it.scopedLive("makes an index of images from two repositories", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry()
+      const { digests } = yield* push(server, "app", "1.0")
+      const result = yield* cli([
+        "index",
+        "create",
+        `${host}/assembled:1.0`,
+        `linux/arm/v7=${host}/app:1.0`,
+        `linux/amd64=${host}/app@${digests[0]}`
+      ])
+      assert.deepStrictEqual({ ...result, out: "" }, { code: 0, out: "", err: "" })
+      const assembled = yield* server.repository("assembled")
+      const manifest = yield* assembled.getManifest("1.0")
+      assert.strictEqual(result.out, manifest.descriptor.digest)
+      assert.strictEqual(manifest._tag, "Index")
+      if (manifest._tag !== "Index") return
+      assert.deepStrictEqual(manifest.content.manifests.map(({ digest }) => digest), [digests[0], digests[2]])
+    }))
+
+  it.scopedLive("makes an index of the kind that is asked for", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry()
+      yield* push(server, "app", "1.0")
+      yield* cli(["index", "create", "--format", "docker", `${host}/app:list`, `linux/amd64=${host}/app:1.0`])
+      const { mediaType } = yield* (yield* server.repository("app")).resolve("list")
+      assert.strictEqual(mediaType, "application/vnd.docker.distribution.manifest.list.v2+json")
+    }))
+
+  it.scopedLive("lists tags, page by page", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry({ quirks: { pageSize: 1 } })
+      for (const tag of ["1.0", "1.1", "2.0"]) yield* push(server, "app", tag)
+      assert.deepStrictEqual(yield* cli(["tags", `${host}/app`]), { code: 0, out: "1.0\n1.1\n2.0", err: "" })
+    }))
+
+  it.scopedLive("logs in with the password of the environment, each side with its own", () =>
+    Effect.gen(function*() {
+      const source = yield* registry({ auth: { _tag: "Basic", users: { reader: "read it" } } })
+      const destination = yield* registry(basic)
+      const { index } = yield* push(source.server, "app", "1.0")
+      const references = [`${source.host}/app:1.0`, `${destination.host}/app:1.0`]
+      const options = ["--src-creds", "reader", "--dest-creds", "ci"]
+      const environment = { EFFECT_OCI_SRC_PASSWORD: "read it", EFFECT_OCI_DEST_PASSWORD: users.ci }
+      const result = yield* cli(["copy", ...options, ...references], environment)
+      assert.deepStrictEqual(result, { code: 0, out: index, err: "" })
+      const digest = yield* cli(["digest", "--creds", "ci", `${destination.host}/app:1.0`], {
+        EFFECT_OCI_PASSWORD: users.ci
+      })
+      assert.deepStrictEqual(digest, { code: 0, out: index, err: "" })
+    }))
+
+  it.scopedLive("uses two users within one registry", () =>
+    Effect.gen(function*() {
+      const access: RegistryServer.Access = ({ actions, name, user }) =>
+        (user === "reader" && name === "from") || (user === "writer" && name === "to") ? actions : []
+      const both = { reader: "r", writer: "w" }
+      const { host, server } = yield* registry({ auth: { _tag: "Basic", users: both, access } })
+      const { index } = yield* push(server, "from", "1.0")
+      const result = yield* cli(
+        ["copy", "--src-creds", "reader", "--dest-creds", "writer", `${host}/from:1.0`, `${host}/to:1.0`],
+        { EFFECT_OCI_SRC_PASSWORD: "r", EFFECT_OCI_DEST_PASSWORD: "w" }
+      )
+      assert.deepStrictEqual(result, { code: 0, out: index, err: "" })
+    }))
+
+  it.scopedLive("shows no password, whatever goes wrong", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry(basic)
+      yield* push(server, "app", "1.0")
+      const secret = "hunter2-wrong"
+      const results = [
+        yield* cli(["digest", "--creds", "ci", `${host}/app:1.0`], { EFFECT_OCI_PASSWORD: secret }),
+        yield* cli(["digest", "--log-level", "debug", "--creds", "ci", `${host}/app:1.0`], {
+          EFFECT_OCI_PASSWORD: secret
+        }),
+        yield* cli(["digest", "--creds", `ci:${secret}`, `${host}/app:1.0`]),
+        yield* cli(["digest", `--creds=ci:${secret}`, `${host}/app:1.0`]),
+        yield* cli(["digest", "--cred", `ci:${secret}`, `${host}/app:1.0`]),
+        yield* cli(["digest", `--password=${secret}`, `${host}/app:1.0`]),
+        yield* cli(["digest", `https://ci:${secret}@${host}/app:1.0`]),
+        yield* cli(["index", "create", `${host}/app:x`, `https://ci:${secret}@${host}/app:1.0`])
+      ]
+      assert.deepStrictEqual(results.map(({ code }) => code), [1, 1, 2, 2, 2, 2, 2, 2])
+      for (const { err, out } of results) {
+        assert.notStrictEqual(err, "")
+        assert.notInclude(out + err, "hunter2")
+        assert.notInclude(out + err, btoa(`ci:${secret}`))
+      }
+      assert.include(results[0]?.err, "ci")
+      assert.include(results[2]?.err, "EFFECT_OCI_PASSWORD")
+    }))
+
+  it.effect("says which variable the password is missing from, before any request", () =>
+    Effect.gen(function*() {
+      const wanted = [
+        [["digest", "--creds", "ci", "registry.invalid/app"], "EFFECT_OCI_PASSWORD"],
+        [["copy", "--src-creds", "ci", "registry.invalid/a", "registry.invalid/b"], "EFFECT_OCI_SRC_PASSWORD"],
+        [["copy", "--dest-creds", "ci", "registry.invalid/a", "registry.invalid/b"], "EFFECT_OCI_DEST_PASSWORD"]
+      ] as const
+      for (const [args, variable] of wanted) {
+        for (const environment of [{}, { [variable]: "" }]) {
+          const { code, err } = yield* cli(args, environment)
+          assert.strictEqual(code, 2)
+          assertParagraph(err)
+          assert.include(err, variable)
+        }
+      }
+    }))
+
+  it.effect("refuses wrong usage with exit code 2 and one report", () =>
+    Effect.gen(function*() {
+      const wrong: ReadonlyArray<readonly [args: ReadonlyArray<string>, told: RegExp]> = [
+        [["copy", "registry.invalid/a"], /DST/],
+        [["copy", "registry.invalid/a", "registry.invalid/b", "registry.invalid/c"], /unknown argument/],
+        [["copy", "registry.invalid/UPPER", "registry.invalid/b"], /source reference/],
+        [["copy", "registry.invalid/a", "registry.invalid/b:!"], /destination reference/],
+        [["copy", "--plaform", "x", "registry.invalid/a", "registry.invalid/b"], /--plaform/],
+        [["copy", "--platform", "linux/", "registry.invalid/a", "registry.invalid/b"], /platform "linux\/"/],
+        [["digest"], /REF/],
+        [["digest", ""], /reference/],
+        [["digest", "--plain-http", "not/a/host", "registry.invalid/a"], /not\/a\/host/],
+        [["exists", "registry.invalid/a@sha256:short"], /reference/],
+        [["tags", "registry.invalid/UPPER"], /reference/],
+        [["index", "create", "registry.invalid/a"], /PLATFORM=REF/],
+        [["index", "create", "registry.invalid/a", "registry.invalid/b"], /PLATFORM=REF/],
+        [["index", "create", "registry.invalid/a", "non sense=registry.invalid/b"], /platform "non sense"/],
+        [["index", "create", "registry.invalid/a", "linux/amd64=UPPER"], /manifest reference/],
+        [["index", "create", "registry.invalid/a", "linux/arm64=a", "linux/arm64/v8=b"], /more than one/],
+        [
+          ["index", "create", "--src-creds", "ci", "registry.invalid/a", "linux/amd64=one.invalid/b", "linux/arm64=b"],
+          /--src-creds is for one registry/
+        ],
+        [["index", "create", "--format", "tar", "registry.invalid/a", "linux/amd64=b"], /docker, oci/],
+        [["serve", "--port", "70000"], /--port/],
+        [["serve", "--port", "many"], /port|integer/],
+        [["cpoy", "registry.invalid/a", "registry.invalid/b"], /subcommand/]
+      ]
+      for (const [args, told] of wrong) {
+        const { code, err, out } = yield* cli(args)
+        assert.deepStrictEqual({ args, code, out }, { args, code: 2, out: "" })
+        assertParagraph(err)
+        assert.match(err, told)
+      }
+    }))
+
+  it.live("tells what could not be reached", () =>
+    Effect.gen(function*() {
+      const { code, err } = yield* cli(["digest", "127.0.0.1:1/app:1.0"])
+      assert.strictEqual(code, 1)
+      assertParagraph(err)
+      assert.include(err, "127.0.0.1:1/app:1.0")
+      assert.match(err, /connect/i)
+    }), { timeout: 30_000 })
+
+  it.effect("has help for every command, with every option and argument described", () =>
+    Effect.gen(function*() {
+      const root = yield* cli([])
+      assert.strictEqual(root.code, 0)
+      assert.strictEqual(root.err, "")
+      assert.deepStrictEqual(yield* cli(["--help"]), root)
+      const commands = ["copy", "digest", "platforms", "exists", "index", "tags", "serve"]
+      for (const command of commands) assert.match(root.out, new RegExp(`^\\s*- ${command}\\b`, "m"))
+      for (const command of [...commands.map((name) => [name]), ["index", "create"]]) {
+        const { code, err, out } = yield* cli([...command, "--help"])
+        assert.deepStrictEqual({ command, code, err }, { command, code: 0, err: "" })
+        assert.match(out, /DESCRIPTION\n\n\S/)
+      }
+      const copy = (yield* cli(["copy", "--help"])).out
+      for (const word of ["<SRC>", "<DST>", "--platform", "--plain-http", "--src-creds", "--dest-creds"]) {
+        assert.include(copy, word)
+      }
+      assert.include(copy, "EFFECT_OCI_SRC_PASSWORD")
+    }))
+
+  it.effect("prints the version of the package", () =>
+    Effect.gen(function*() {
+      const { version: expected } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+      assert.strictEqual(version, expected)
+      assert.deepStrictEqual(yield* cli(["--version"]), { code: 0, out: expected, err: "" })
+    }))
+})

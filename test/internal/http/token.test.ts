@@ -1,0 +1,181 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import * as Redacted from "effect/Redacted"
+import * as Credentials from "../../../src/Credentials.js"
+import { renewal } from "../../../src/internal/http/token.js"
+import { get, type Reply, scripted, type Seen } from "./scripted.js"
+
+describe("renewal", () => {
+  const now = Date.parse("2026-05-01T12:00:00Z")
+  const life = (answer: object) => (renewal(answer, now) - now) / 1000
+  it("is a little before the end of the token's life, 60 seconds by default and at least", () => {
+    assert.strictEqual(life({}), 54)
+    assert.strictEqual(life({ expires_in: 5 }), 54)
+    assert.strictEqual(life({ expires_in: 0 }), 54)
+    assert.strictEqual(life({ expires_in: -3 }), 54)
+    assert.strictEqual(life({ expires_in: "soon" }), 54)
+    assert.strictEqual(life({ expires_in: 100 }), 90)
+    assert.strictEqual(life({ expires_in: "300" }), 270)
+    assert.strictEqual(life({ expires_in: 3600 }), 3570)
+  })
+  it("counts from issued_at when that is plausible", () => {
+    const at = (issued_at: unknown) => life({ expires_in: 300, issued_at })
+    assert.strictEqual(at("2026-05-01T11:59:00Z"), 210)
+    assert.strictEqual(at("2026-05-01T12:10:00Z"), 270)
+    assert.strictEqual(at("2026-05-01T11:00:00Z"), 270)
+    assert.strictEqual(at("0001-01-01T00:00:00Z"), 270)
+    assert.strictEqual(at("yesterday"), 270)
+    assert.strictEqual(at(17), 270)
+  })
+  it.prop("is always in the future", [FastCheck.anything(), FastCheck.anything()], ([expires_in, issued_at]) => {
+    FastCheck.pre(typeof expires_in !== "object" && typeof expires_in !== "symbol" && typeof expires_in !== "bigint")
+    assert.isAbove(renewal({ expires_in, issued_at }, now), now)
+  })
+})
+
+const run = (answer: (seen: Seen) => Reply, credential?: Credentials.Credential) =>
+  Effect.gen(function*() {
+    const { log, transport } = scripted((seen) =>
+      seen.url.startsWith("https://auth")
+        ? answer(seen)
+        : seen.headers["authorization"] === "Bearer good"
+        ? { status: 200 }
+        : {
+          status: 401,
+          headers: { "www-authenticate": "Bearer realm=\"https://auth.example.com/t\",service=\"s s\"" }
+        }
+    )
+    const { execute } = yield* transport({ retries: 0 }, credential === undefined ? {} : { "example.com": credential })
+    const result = yield* Effect.either(Effect.scoped(execute(get("example.com"))))
+    return { result, asked: log.filter((seen) => seen.url.startsWith("https://auth")) }
+  })
+
+const good: Reply = { status: 200, body: "{\"token\":\"good\"}" }
+
+describe("an identity token", () => {
+  const credential = Credentials.identity(Redacted.make("refresh+me"))
+
+  it.effect("goes in the form of a POST, never in an address", () =>
+    Effect.gen(function*() {
+      const { asked, result } = yield* run(() => good, credential)
+      assert.strictEqual(result._tag, "Right")
+      assert.strictEqual(asked[0]?.method, "POST")
+      assert.strictEqual(asked[0]?.url, "https://auth.example.com/t")
+      assert.strictEqual(asked[0]?.headers["content-type"], "application/x-www-form-urlencoded")
+      assert.deepStrictEqual([...new URLSearchParams(asked[0]?.body)], [
+        ["grant_type", "refresh_token"],
+        ["service", "s s"],
+        ["client_id", "effect-oci"],
+        ["scope", "repository:team/app:pull"],
+        ["refresh_token", "refresh+me"]
+      ])
+    }))
+
+  for (const status of [404, 405]) {
+    it.effect(`is the password of a GET where a POST is ${status}`, () =>
+      Effect.gen(function*() {
+        const { asked, result } = yield* run((seen) => seen.method === "POST" ? { status } : good, credential)
+        assert.strictEqual(result._tag, "Right")
+        assert.strictEqual(
+          asked[1]?.headers["authorization"],
+          `Basic ${btoa("00000000-0000-0000-0000-000000000000:refresh+me")}`
+        )
+      }))
+  }
+
+  for (const status of [400, 401]) {
+    it.effect(`that is not valid any more (${status}) is said so`, () =>
+      Effect.gen(function*() {
+        const { asked, result } = yield* run(() => ({ status }), credential)
+        const error = result._tag === "Left" ? result.left : undefined
+        assert.strictEqual(error?._tag, "Unauthorized")
+        assert.include(error?.message, "the configured identity token")
+        assert.strictEqual(asked.length, 1)
+      }))
+  }
+
+  it.effect("is not handed on by a redirect", () =>
+    Effect.gen(function*() {
+      const { asked, result } = yield* run(
+        (seen) =>
+          seen.url.includes("elsewhere")
+            ? good
+            : { status: 307, headers: { location: "https://auth2.elsewhere.net/" } },
+        credential
+      )
+      assert.strictEqual(result._tag, "Left")
+      assert.strictEqual(asked.length, 1)
+    }))
+})
+
+describe("answers of a token server", () => {
+  it.effect("hold token or access_token", () =>
+    Effect.gen(function*() {
+      for (
+        const body of [
+          "{\"access_token\":\"good\"}",
+          "{\"token\":\"good\",\"access_token\":\"x\"}",
+          "{\"token\":\"\",\"access_token\":\"good\"}"
+        ]
+      ) {
+        assert.strictEqual((yield* run(() => ({ status: 200, body }))).result._tag, "Right")
+      }
+    }))
+
+  const bad: ReadonlyArray<readonly [string, Reply]> = [
+    ["no token", { status: 200, body: "{}" }],
+    ["no JSON", { status: 200, body: "<html>" }],
+    ["no object", { status: 200, body: "[]" }],
+    ["a token of another type", { status: 200, body: "{\"token\":17}" }],
+    ["a name of ours", { status: 200, body: "{\"_tag\":\"Refused\"}" }],
+    ["a token with a line break", { status: 200, body: "{\"token\":\"a\\nb\"}" }],
+    ["404, which is not the registry's", { status: 404 }]
+  ]
+  for (const [name, reply] of bad) {
+    it.effect(`are of no use: ${name}`, () =>
+      Effect.gen(function*() {
+        const { result } = yield* run(() => reply)
+        assert.strictEqual(result._tag === "Left" ? result.left._tag : "", "CredentialsError")
+      }))
+  }
+
+  it.effect("are bounded", () =>
+    Effect.gen(function*() {
+      const { result } = yield* run(() => ({ status: 200, body: `{"token":"${"x".repeat(1024 * 1024)}"}` }))
+      assert.strictEqual(
+        result._tag === "Left" && result.left._tag === "TransportError" && result.left.reason,
+        "TooLarge"
+      )
+    }))
+
+  for (
+    const [status, tag] of [[401, "Unauthorized"], [403, "Denied"], [429, "RateLimited"], [
+      502,
+      "UnexpectedStatus"
+    ]] as const
+  ) {
+    it.effect(`are errors of their own: ${status}`, () =>
+      Effect.gen(function*() {
+        const { result } = yield* run(() => ({ status }))
+        assert.strictEqual(result._tag === "Left" ? result.left._tag : "", tag)
+      }))
+  }
+})
+
+describe("credentials that cannot be sent", () => {
+  for (
+    const credential of [
+      Credentials.basic("a:b", Redacted.make("p")),
+      Credentials.basic("a", Redacted.make("p\r\nX: y")),
+      Credentials.bearer(Redacted.make("a b"))
+    ]
+  ) {
+    it.effect(`are an error: ${credential._tag}`, () =>
+      Effect.gen(function*() {
+        const { asked, result } = yield* run(() => good, credential)
+        assert.strictEqual(result._tag === "Left" ? result.left._tag : "", "CredentialsError")
+        assert.strictEqual(asked.length, 0)
+      }))
+  }
+})

@@ -1,0 +1,46 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { blobOf, name, registry, sample, script } from "./scripted.js"
+
+const { digest } = blobOf(sample(10))
+const url = `/v2/${name}/blobs/${digest}`
+
+describe("hasBlob", () => {
+  it.effect("is one HEAD, and remembers what it saw", () =>
+    Effect.gen(function*() {
+      const { lines, repository, seen, session } = yield* script([{}, { status: 404 }])
+      assert.isTrue(yield* repository.hasBlob(digest))
+      assert.deepStrictEqual(session.repositoriesWith(registry, digest), [name])
+      assert.isFalse(yield* repository.hasBlob(digest))
+      assert.deepStrictEqual(session.repositoriesWith(registry, digest), [])
+      assert.deepStrictEqual(lines(), [`HEAD ${url}`, `HEAD ${url}`])
+      assert.deepStrictEqual(seen[0]?.request.scopes, [`repository:${name}:pull`])
+    }))
+
+  for (const status of [403, 405, 501]) {
+    it.effect(`asks with a GET when the HEAD is answered ${status}`, () =>
+      Effect.gen(function*() {
+        const { lines, repository } = yield* script([{ status }, { body: sample(10) }, { status }, { status: 404 }])
+        assert.isTrue(yield* repository.hasBlob(digest))
+        assert.isFalse(yield* repository.hasBlob(digest))
+        assert.deepStrictEqual(lines().slice(0, 2), [`HEAD ${url}`, `GET ${url}`])
+      }))
+  }
+
+  it.effect("takes nothing but a 404 for absence", () =>
+    Effect.gen(function*() {
+      const tags: Array<string> = []
+      const { repository } = yield* script([{ status: 401 }, { status: 403 }, { status: 403 }, { status: 503 }, {
+        status: 429
+      }])
+      for (let i = 0; i < 4; i++) tags.push((yield* Effect.flip(repository.hasBlob(digest)))._tag)
+      assert.deepStrictEqual(tags, ["Unauthorized", "Denied", "UnexpectedStatus", "RateLimited"])
+    }))
+
+  it.effect("sends nothing for what is no digest", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([])
+      assert.strictEqual((yield* Effect.flip(repository.hasBlob("sha256:../x" as never)))._tag, "InvalidInput")
+      assert.strictEqual(seen.length, 0)
+    }))
+})

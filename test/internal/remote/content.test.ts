@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import * as Stream from "effect/Stream"
+import * as Digest from "../../../src/Digest.js"
+import { guarded, hashers, pieces } from "../../../src/internal/remote/content.js"
+import { blobOf, collect } from "./scripted.js"
+
+const parts = FastCheck.array(FastCheck.uint8Array({ maxLength: 40 }), { maxLength: 12 })
+const join = (all: ReadonlyArray<Uint8Array>) => new Uint8Array(Buffer.concat(all))
+const stream = (all: ReadonlyArray<Uint8Array>, size: number) => Stream.fromIterable(all).pipe(Stream.rechunk(size))
+
+describe("content", () => {
+  it.effect.prop(
+    "guarded: lets right content through, without what is to be skipped",
+    [parts, FastCheck.nat(500), FastCheck.integer({ min: 1, max: 4 })],
+    ([all, skip, chunk]) =>
+      Effect.gen(function*() {
+        const whole = join(all)
+        const out = yield* collect(guarded(stream(all, chunk), blobOf(whole), () => Digest.makeHasher(), skip))
+        assert.deepStrictEqual(Array.from(out), Array.from(whole.subarray(Math.min(skip, whole.byteLength))))
+      })
+  )
+
+  it.effect.prop(
+    "guarded: lets never as many bytes of wrong content through as the blob has",
+    [parts, FastCheck.uint8Array({ minLength: 1, maxLength: 300 })],
+    ([all, right]) =>
+      Effect.gen(function*() {
+        const blob = blobOf(right)
+        if (blob.digest === Digest.fromBytes(join(all))) return
+        let passed = 0
+        const error = yield* guarded(stream(all, 1), blob, () => Digest.makeHasher(), 0).pipe(
+          Stream.runForEach((bytes) => Effect.sync(() => passed += bytes.byteLength)),
+          Effect.flip
+        )
+        assert.isTrue(error._tag === "DigestMismatch" || error._tag === "SizeMismatch")
+        assert.isBelow(passed, blob.size)
+      })
+  )
+
+  it.effect.prop(
+    "pieces: are of exactly the size but for the last, and lose nothing",
+    [parts, FastCheck.integer({ min: 1, max: 64 }), FastCheck.integer({ min: 1, max: 4 })],
+    ([all, size, chunk]) =>
+      Effect.gen(function*() {
+        const out = Chunk.toReadonlyArray(yield* Stream.runCollect(pieces(stream(all, chunk), size)))
+        assert.deepStrictEqual(Array.from(join(out)), Array.from(join(all)))
+        assert.isTrue(out.slice(0, -1).every((piece) => piece.byteLength === size))
+        assert.isTrue(out.every((piece) => piece.byteLength > 0 && piece.byteLength <= size))
+      })
+  )
+
+  it.effect("hashers: refuses an algorithm that cannot be computed", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(hashers(`blake3:${"0".repeat(64)}` as Digest.Digest))
+      assert.strictEqual(error._tag, "InvalidInput")
+      const make = yield* hashers(Digest.fromBytes(new Uint8Array(1), "sha512"))
+      assert.match(make().digest(), /^sha512:/)
+      assert.notStrictEqual(make(), make())
+    }))
+})

@@ -1,0 +1,236 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as Descriptor from "../../../src/Descriptor.js"
+import * as Digest from "../../../src/Digest.js"
+import { tagOf } from "../../../src/internal/remote/referrersTag.js"
+import * as MediaType from "../../../src/MediaType.js"
+import { type Answer, name, origin, script } from "./scripted.js"
+
+const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
+const all = <A, E>(stream: Stream.Stream<A, E>) => Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
+const subject = Descriptor.fromBytes(text("subject"), MediaType.ociManifest)
+const path = `/v2/${name}/referrers/${subject.digest}`
+const tag = subject.digest.replace(":", "-")
+const tagged = `/v2/${name}/manifests/${tag}`
+const sbom = "application/vnd.example.sbom"
+const signature = "application/vnd.example.signature"
+
+/** A manifest that refers to the subject. */
+const referrer = (artifactType: string | undefined, note: string) => {
+  const raw = text({
+    schemaVersion: 2,
+    mediaType: MediaType.ociManifest,
+    ...(artifactType === undefined ? {} : { artifactType }),
+    config: Descriptor.fromBytes(text({}), signature),
+    layers: [],
+    subject,
+    annotations: { note }
+  })
+  return { descriptor: Descriptor.fromBytes(raw, MediaType.ociManifest), raw }
+}
+const one = referrer(sbom, "one")
+const two = referrer(undefined, "two")
+const entry = (of: typeof one, artifactType?: string, annotations?: Record<string, string>) => ({
+  ...of.descriptor,
+  ...(artifactType === undefined ? {} : { artifactType }),
+  ...(annotations === undefined ? {} : { annotations })
+})
+const index = (manifests: ReadonlyArray<unknown>, extra: object = {}) =>
+  text({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests, ...extra })
+const answer = (body: Uint8Array, headers: Record<string, string> = {}): Answer => ({
+  body,
+  headers: { "content-type": MediaType.ociIndex, ...headers }
+})
+const written = (body: Uint8Array | undefined): unknown => JSON.parse(new TextDecoder().decode(body))
+
+describe("referrers", () => {
+  it.effect("lists the pages once each, without what comes twice", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([
+        answer(index([entry(one, sbom)]), { link: `<${path}?p=2>; rel="next"` }),
+        answer(index([entry(one, sbom), entry(two, signature)]))
+      ])
+      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [
+        entry(one, sbom),
+        entry(two, signature)
+      ])
+      assert.deepStrictEqual(lines(), [`GET ${path}`, `GET ${origin}${path}?p=2`])
+    }))
+
+  it.effect("filters by itself unless the registry says that it did", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([
+        answer(index([entry(one, sbom), entry(two, signature)])),
+        answer(index([entry(one, "as the registry sees it")]), { "oci-filters-applied": "x, artifactType" })
+      ])
+      const options = { artifactType: sbom }
+      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest, options)), [entry(one, sbom)])
+      assert.strictEqual((yield* all(repository.referrers(subject.digest, options))).length, 1)
+      assert.strictEqual(lines()[0], `GET ${path}?artifactType=application%2Fvnd.example.sbom`)
+    }))
+
+  it.effect("reads the referrers tag where the registry has no such API", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([{ status: 404 }, answer(index([entry(one, sbom)]))])
+      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
+      assert.deepStrictEqual(lines(), [`GET ${path}`, `GET ${tagged}`])
+    }))
+
+  it.effect("finds none where the tag is missing, names no index, or names the subject itself", () =>
+    Effect.gen(function*() {
+      for (
+        const fallback of [
+          { status: 404 },
+          { body: one.raw, headers: { "content-type": MediaType.ociManifest } },
+          { body: "junk" },
+          answer(text("subject"), { "docker-content-digest": subject.digest })
+        ]
+      ) {
+        const { repository } = yield* script([{ status: 404 }, fallback])
+        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [])
+      }
+    }))
+
+  it.effect("looks into manifests whose entry has no type when it filters the tag's list", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        { status: 404 },
+        answer(index([entry(one), entry(two)])),
+        { body: one.raw, headers: { "content-type": MediaType.ociManifest } },
+        { body: two.raw, headers: { "content-type": MediaType.ociManifest } }
+      ])
+      const found = yield* all(repository.referrers(subject.digest, { artifactType: signature }))
+      assert.deepStrictEqual(found, [entry(two)])
+      assert.strictEqual(seen.length, 4)
+    }))
+
+  for (const status of [400, 401, 403, 500]) {
+    it.effect(`does not read the tag after a ${status}`, () =>
+      Effect.gen(function*() {
+        const { repository, seen } = yield* script([{ status }])
+        assert.notStrictEqual((yield* Effect.flip(all(repository.referrers(subject.digest))))._tag, "NotFound")
+        assert.strictEqual(seen.length, 1)
+      }))
+  }
+
+  it.effect("does not read the tag when a later page is missing", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        answer(index([entry(one)]), { link: "</2>; rel=next" }),
+        { status: 404 }
+      ])
+      assert.strictEqual((yield* Effect.flip(all(repository.referrers(subject.digest))))._tag, "UnexpectedStatus")
+      assert.strictEqual(seen.length, 2)
+    }))
+
+  it.effect("refuses what is not an index, and a descriptor that is none", () =>
+    Effect.gen(function*() {
+      for (
+        const body of [text({}), text({ schemaVersion: 2, manifests: [{ digest: "../x", size: 1, mediaType: "a/b" }] })]
+      ) {
+        const { repository } = yield* script([answer(body)])
+        const error = yield* Effect.flip(all(repository.referrers(subject.digest)))
+        assert.strictEqual(error._tag, "ManifestInvalid")
+      }
+    }))
+})
+
+describe("the referrers tag", () => {
+  it("is the digest with what no tag may have replaced, cut to the lengths allowed", () => {
+    const sha512 = Digest.fromBytes(text("x"), "sha512")
+    assert.strictEqual(tagOf(subject.digest), tag)
+    assert.strictEqual(tagOf(sha512), `sha512-${Digest.encoded(sha512).slice(0, 64)}`)
+    assert.strictEqual(tagOf("a+b:c=d" as Digest.Digest), "a-b-c-d")
+  })
+
+  it.effect("is left alone by a put that the registry indexes itself", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([{ status: 201, headers: { "oci-subject": subject.digest } }])
+      yield* repository.putManifest(one)
+      assert.strictEqual(seen.length, 1)
+    }))
+
+  it.effect("is started by the first put", () =>
+    Effect.gen(function*() {
+      const { lines, repository, seen } = yield* script([{ status: 201 }, { status: 404 }, { status: 201 }])
+      yield* repository.putManifest(one)
+      assert.deepStrictEqual(lines().slice(1), [`GET ${tagged}`, `PUT ${tagged}`])
+      assert.deepStrictEqual(written(seen[2]?.body), {
+        schemaVersion: 2,
+        mediaType: MediaType.ociIndex,
+        manifests: [entry(one, sbom, { note: "one" })]
+      })
+    }))
+
+  it.effect("is added to by the next, which keeps all else in it", () =>
+    Effect.gen(function*() {
+      const old = index([{ ...entry(one), future: true }], { annotations: { kept: "yes" } })
+      const { repository, seen } = yield* script([{ status: 201 }, answer(old), { status: 201 }])
+      yield* repository.putManifest(two)
+      assert.deepStrictEqual(written(seen[2]?.body), {
+        schemaVersion: 2,
+        mediaType: MediaType.ociIndex,
+        manifests: [{ ...entry(one), future: true }, entry(two, signature, { note: "two" })],
+        annotations: { kept: "yes" }
+      })
+    }))
+
+  it.effect("is not written again for what it lists already", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([{ status: 201 }, answer(index([entry(one)]))])
+      yield* repository.putManifest(one)
+      assert.strictEqual(seen.length, 2)
+    }))
+
+  it.effect("is not overwritten when it names something else", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        { status: 201 },
+        { body: two.raw, headers: { "content-type": MediaType.ociManifest } }
+      ])
+      yield* repository.putManifest(one)
+      assert.strictEqual(seen.length, 2)
+    }))
+
+  it.effect("loses no entry of puts at the same time", () =>
+    Effect.gen(function*() {
+      let stored: Uint8Array | undefined
+      const { repository } = yield* script((seen) => {
+        if (!seen.line.endsWith(tag)) return { status: 201 }
+        if (seen.line.startsWith("GET")) return stored === undefined ? { status: 404 } : answer(stored)
+        stored = seen.request.body?._tag === "Bytes" ? seen.request.body.bytes : undefined
+        return { status: 201 }
+      })
+      const many = Array.from({ length: 8 }, (_, i) => referrer(sbom, String(i)))
+      yield* Effect.forEach(many, (manifest) => repository.putManifest(manifest), { concurrency: "unbounded" })
+      assert.strictEqual((written(stored) as { manifests: Array<unknown> }).manifests.length, 8)
+    }))
+
+  it.effect("loses the entry of a manifest that is deleted", () =>
+    Effect.gen(function*() {
+      const { lines, repository, seen } = yield* script([
+        { body: one.raw, headers: { "content-type": MediaType.ociManifest } },
+        { status: 202 },
+        { status: 404 },
+        answer(index([entry(one), entry(two)])),
+        { status: 201 }
+      ])
+      yield* repository.deleteManifest(one.descriptor.digest)
+      const url = `/v2/${name}/manifests/${one.descriptor.digest}`
+      assert.deepStrictEqual(lines(), [`GET ${url}`, `DELETE ${url}`, `GET ${path}`, `GET ${tagged}`, `PUT ${tagged}`])
+      assert.deepStrictEqual((written(seen[4]?.body) as { manifests: unknown }).manifests, [entry(two)])
+    }))
+
+  it.effect("is left alone by a deletion where the registry has the API", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        { body: one.raw, headers: { "content-type": MediaType.ociManifest } },
+        { status: 202 },
+        answer(index([]))
+      ])
+      yield* repository.deleteManifest(one.descriptor.digest)
+      assert.strictEqual(seen.length, 3)
+    }))
+})

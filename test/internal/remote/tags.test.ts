@@ -1,0 +1,153 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { listRepositories, ping } from "../../../src/internal/remote/tags.js"
+import { type Answer, name, origin, registry, script } from "./scripted.js"
+
+const all = <A, E>(stream: Stream.Stream<A, E>) => Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
+const path = `/v2/${name}/tags/list`
+const page = (tags: unknown, link?: string): Answer => ({
+  body: JSON.stringify({ name, tags }),
+  headers: link === undefined ? {} : { link }
+})
+
+describe("tags", () => {
+  it.effect("follows links until there is none, and keeps the registry's order", () =>
+    Effect.gen(function*() {
+      const next = `/v2/${name}/tags/list?token=a%20b~&n=2`
+      const { lines, repository, seen } = yield* script([
+        page(["z", "a"], `<${next}>; rel="next"`),
+        page(["m"], `<${origin}/opaque/3>; rel=next`),
+        page(["b"])
+      ])
+      assert.deepStrictEqual(yield* all(repository.tags), ["z", "a", "m", "b"])
+      assert.deepStrictEqual(lines(), [`GET ${path}?n=1000`, `GET ${origin}${next}`, `GET ${origin}/opaque/3`])
+      assert.deepStrictEqual(seen[0]?.request.scopes, [`repository:${name}:pull`])
+    }))
+
+  it.effect("asks for no more pages than are wanted", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([page(["a", "b"], "</2>; rel=next")])
+      assert.deepStrictEqual(yield* all(Stream.take(repository.tags, 2)), ["a", "b"])
+      assert.strictEqual(seen.length, 1)
+    }))
+
+  it.effect("tolerates null for the list and in it, and leaves out what no tag can be", () =>
+    Effect.gen(function*() {
+      const digest = `sha256:${"0".repeat(64)}`
+      const { repository } = yield* script([
+        page(null, "</2>; rel=next"),
+        page([null, "a", 7, digest, "", "b\u001b[31m", "../c", "d"], "</3>; rel=next"),
+        { body: "{}" }
+      ])
+      assert.deepStrictEqual(yield* all(repository.tags), ["a", "d"])
+    }))
+
+  it.effect("stops when a link leads to a page that has been read", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([page(["a"], "</2>; rel=next"), page(["b"], "</2>; rel=next")])
+      assert.deepStrictEqual(yield* all(repository.tags), ["a", "b"])
+      assert.strictEqual(seen.length, 2)
+    }))
+
+  it.effect("does not follow empty pages for ever", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script((_, index) => page([], `</${index}>; rel=next`))
+      assert.strictEqual((yield* Effect.flip(all(repository.tags)))._tag, "TransportError")
+      assert.isBelow(seen.length, 20)
+    }))
+
+  for (
+    const link of ["https://elsewhere.test/x", "http://registry.test:81/x", "//elsewhere.test/x", "ftp://x", "https://"]
+  ) {
+    it.effect(`does not follow a link to ${link}`, () =>
+      Effect.gen(function*() {
+        const { repository, seen } = yield* script([page(["a"], `<${link}>; rel=next`)])
+        const error = yield* Effect.flip(all(repository.tags))
+        assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Protocol")
+        assert.strictEqual(seen.length, 1)
+      }))
+  }
+
+  it.effect("goes on by the last tag where a full page comes without a link", () =>
+    Effect.gen(function*() {
+      const full = Array.from({ length: 1000 }, (_, i) => `t${i}`)
+      const { lines, repository } = yield* script([page(full), page(["u"])])
+      assert.strictEqual((yield* all(repository.tags)).length, 1001)
+      assert.strictEqual(lines()[1], `GET ${path}?n=1000&last=t999`)
+    }))
+
+  it.effect("does not do so once a link was given", () =>
+    Effect.gen(function*() {
+      const full = Array.from({ length: 1000 }, (_, i) => `t${i}`)
+      const { repository, seen } = yield* script([page(["a"], "</2>; rel=next"), page(full)])
+      assert.strictEqual((yield* all(repository.tags)).length, 1001)
+      assert.strictEqual(seen.length, 2)
+    }))
+
+  it.effect("asks without a size when the registry finds it too large", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([
+        { status: 400, body: JSON.stringify({ errors: [{ code: "PAGINATION_NUMBER_INVALID" }] }) },
+        page(["a"])
+      ])
+      assert.deepStrictEqual(yield* all(repository.tags), ["a"])
+      assert.strictEqual(lines()[1], `GET ${path}`)
+    }))
+
+  it.effect("fails with NotFound for a repository that is not there, and clearly for what is not a list", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([{ status: 404 }, { body: "<html>" }, { body: "[]" }, {
+        body: "{\"tags\":{}}"
+      }])
+      const missing = yield* Effect.flip(all(repository.tags))
+      assert.strictEqual(missing.message, `repository ${registry}/${name} was not found`)
+      for (let i = 0; i < 3; i++) {
+        const error = yield* Effect.flip(all(repository.tags))
+        assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Protocol")
+      }
+    }))
+
+  it.effect("sends nothing for a name that is none", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([], { name: "a//b" })
+      assert.strictEqual((yield* Effect.flip(all(repository.tags)))._tag, "InvalidInput")
+      assert.strictEqual(seen.length, 0)
+    }))
+})
+
+describe("listRepositories", () => {
+  it.effect("lists the catalog, page after page", () =>
+    Effect.gen(function*() {
+      const list = (repositories: unknown, link?: string): Answer => ({
+        body: JSON.stringify({ repositories }),
+        headers: link === undefined ? {} : { link }
+      })
+      const { lines, seen, transport } = yield* script([
+        list(["a", "b/c"], "</v2/_catalog?last=b%2Fc>; rel=\"next\""),
+        list(["d", "E", null])
+      ])
+      assert.deepStrictEqual(yield* all(listRepositories(transport, registry)), ["a", "b/c", "d"])
+      assert.deepStrictEqual(lines(), ["GET /v2/_catalog?n=1000", `GET ${origin}/v2/_catalog?last=b%2Fc`])
+      assert.deepStrictEqual(seen[0]?.request.scopes, ["registry:catalog:*"])
+    }))
+
+  it.effect("fails with NotFound where there is no catalog", () =>
+    Effect.gen(function*() {
+      const { transport } = yield* script([{ status: 404 }])
+      assert.strictEqual((yield* Effect.flip(all(listRepositories(transport, registry))))._tag, "NotFound")
+    }))
+})
+
+describe("ping", () => {
+  it.effect("is one request, and tells a registry from what is none", () =>
+    Effect.gen(function*() {
+      const { lines, transport } = yield* script([{}, { status: 404 }, { status: 401 }])
+      yield* ping(transport, registry)
+      assert.deepStrictEqual(lines(), ["GET /v2/"])
+      const error = yield* Effect.flip(ping(transport, registry))
+      assert.strictEqual(error.message, `registry ${registry} was not found`)
+      assert.strictEqual((yield* Effect.flip(ping(transport, registry)))._tag, "Unauthorized")
+    }))
+})
