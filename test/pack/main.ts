@@ -99,9 +99,9 @@ const library = Effect.fnUntraced(function*(tarball: string, ranges: ReadonlyArr
     "--noEmit",
     "false",
     "--outDir",
-    "."
+    "out"
   ], { cwd: folder })
-  const output = yield* run(process.execPath, ["use.js"], { cwd: folder })
+  const output = yield* run(process.execPath, ["out/use.js"], { cwd: folder })
   assert.equal(text(output).trim(), "docker.io/library/alpine:3.20 linux/arm/v7 false")
   yield* Console.log("ok: a script with deep imports and with the index runs")
 

@@ -58,7 +58,10 @@ export const obtain = async (): Promise<Packages> => {
     try {
       files[architecture] = await download(architecture)
     } catch {
-      return { files: {}, lacks: `apt-get cannot download busybox-static:${architecture}` }
+      return {
+        files: {},
+        lacks: `apt-get cannot download busybox-static:${architecture} (dpkg --add-architecture, apt-get update?)`
+      }
     }
   }
   return { files, lacks: undefined }
