@@ -75,6 +75,7 @@ export class ParseReferenceError
     }
   )
 {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${this.role} reference ${JSON.stringify(this.input)} is not valid: ${this.description}`)
@@ -93,6 +94,7 @@ export class ParsePlatformError
     { input: Schema.String, description: Schema.String }
   )
 {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`platform ${JSON.stringify(this.input)} is not valid: ${this.description}`)
@@ -111,6 +113,7 @@ export class NotFound extends Schema.TaggedError<NotFound>("effect-oci/Operation
   side: Side,
   errors: Schema.Array(ErrorEntry)
 }) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     const side = this.side === "none" ? "" : `${this.side} `
@@ -132,6 +135,7 @@ export class PlatformNotFound
     available: Schema.Array(Schema.String)
   })
 {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     const available = this.available.length === 0 ? "it names no platform" : `available: ${this.available.join(", ")}`
@@ -149,6 +153,7 @@ export class GetImageError extends Schema.TaggedError<GetImageError>("effect-oci
   "GetImageError",
   { reference: Schema.String, cause: Schema.Union(RegistryError, NotFound) }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`could not get image ${this.reference}: ${this.cause.message}`)
@@ -167,6 +172,7 @@ export class GetImageIndexError
     { reference: Schema.String, cause: Schema.Union(RegistryError, NotFound) }
   )
 {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`could not get index ${this.reference}: ${this.cause.message}`)
@@ -185,6 +191,7 @@ export class CopyError extends Schema.TaggedError<CopyError>("effect-oci/Operati
   side: Side,
   cause: Schema.Union(RegistryError, NotFound)
 }) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     const side = this.side === "none" ? "" : `${this.side}: `
@@ -204,6 +211,7 @@ export class PushManifestError
     cause: Schema.Union(RegistryError, NotFound, CopyError)
   })
 {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`could not push manifest list ${this.reference}: ${this.cause.message}`)
@@ -222,6 +230,7 @@ export class RegistryOperationError
     { operation: Schema.String, reference: Schema.String, cause: RegistryError }
   )
 {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${this.operation} ${this.reference} failed: ${this.cause.message}`)

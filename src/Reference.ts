@@ -34,7 +34,11 @@ export class Reference extends Data.Class<{
     super({ registry, repository, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) })
   }
 
-  /** `registry/repository[:tag][@digest]`, which parses to an equal reference. */
+  /**
+   * `registry/repository[:tag][@digest]`, which parses to an equal reference.
+   *
+   * @since 0.1.0
+   */
   override toString(): string {
     return `${this.registry}/${suffixed(this.repository, this)}`
   }

@@ -10,6 +10,7 @@
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { answered, words } from "./internal/answered.js"
 import { line } from "./internal/text.js"
 
 /**
@@ -21,8 +22,6 @@ import { line } from "./internal/text.js"
 export const TypeId: unique symbol = Symbol.for("effect-oci/RegistryError")
 
 /**
- * The type of the mark.
- *
  * @since 0.1.0
  * @category type ids
  */
@@ -49,24 +48,6 @@ const http = {
   errors: Schema.Array(ErrorEntry)
 }
 
-interface HttpFields {
-  readonly method: string
-  readonly url: string
-  readonly status: number
-  readonly errors: ReadonlyArray<ErrorEntry>
-}
-
-/** The registry's own words; the first few of many, all of them are in `errors`. */
-const words = (errors: ReadonlyArray<ErrorEntry>): string => {
-  if (errors.length === 0) return ""
-  const shown = errors.slice(0, 5)
-    .map((e) => (e.message === undefined || e.message === "" ? e.code : `${e.code} (${e.message})`))
-  return `: ${shown.join(", ")}${errors.length > shown.length ? `, and ${errors.length - shown.length} more` : ""}`
-}
-
-const answered = (fields: HttpFields): string =>
-  `${fields.method} ${fields.url} was answered ${fields.status}${words(fields.errors)}`
-
 /**
  * The registry or its token server asked for credentials, or refused the ones it got (401). `credentials` says which
  * were tried, for instance `anonymous` or `basic credentials of user "ci"`, never their value.
@@ -78,6 +59,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-oci/R
   "Unauthorized",
   { ...http, credentials: Schema.String }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     const advice = this.credentials === "anonymous"
@@ -97,6 +79,7 @@ export class Denied extends Schema.TaggedError<Denied>("effect-oci/RegistryError
   "Denied",
   { ...http, credentials: Schema.String }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${answered(this)}; access denied with ${this.credentials}`)
@@ -113,6 +96,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-oci/Reg
   "RateLimited",
   { ...http, retryAfter: Schema.optional(Schema.Duration) }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     const wait = this.retryAfter === undefined ? "" : `; it asks to wait ${Duration.format(this.retryAfter)}`
@@ -130,6 +114,7 @@ export class DigestMismatch extends Schema.TaggedError<DigestMismatch>("effect-o
   "DigestMismatch",
   { resource: Schema.String, expected: Schema.String, actual: Schema.String }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${this.resource} has digest ${this.actual}, expected ${this.expected}`)
@@ -147,6 +132,7 @@ export class SizeMismatch extends Schema.TaggedError<SizeMismatch>("effect-oci/R
   "SizeMismatch",
   { resource: Schema.String, expected: Schema.Number, actual: Schema.Number }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${this.resource} is ${this.expected} bytes by its descriptor, but ${this.actual} bytes came`)
@@ -163,6 +149,7 @@ export class ManifestInvalid extends Schema.TaggedError<ManifestInvalid>("effect
   "ManifestInvalid",
   { resource: Schema.String, reason: Schema.String, errors: Schema.Array(ErrorEntry) }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`manifest ${this.resource} is not valid: ${this.reason}${words(this.errors)}`)
@@ -181,6 +168,7 @@ export class UnsupportedMediaType
     { resource: Schema.String, mediaType: Schema.String, reason: Schema.String }
   )
 {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${this.resource} has media type ${this.mediaType}: ${this.reason}`)
@@ -198,6 +186,7 @@ export class UploadInvalid extends Schema.TaggedError<UploadInvalid>("effect-oci
   "UploadInvalid",
   { ...http, reason: Schema.String }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${answered(this)}; upload failed: ${this.reason}`)
@@ -214,6 +203,7 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>("effe
   "UnexpectedStatus",
   http
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(answered(this))
@@ -244,6 +234,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-o
     description: Schema.String
   }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${this.method} ${this.url} failed (${this.reason}): ${this.description}`)
@@ -260,6 +251,7 @@ export class CredentialsError extends Schema.TaggedError<CredentialsError>("effe
   "CredentialsError",
   { registry: Schema.String, reason: Schema.String }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`no usable credentials for ${this.registry}: ${this.reason}`)
@@ -276,6 +268,7 @@ export class NotAnImage extends Schema.TaggedError<NotAnImage>("effect-oci/Regis
   "NotAnImage",
   { resource: Schema.String, mediaType: Schema.String, advice: Schema.String }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${this.resource} is not a single image but ${this.mediaType}: ${this.advice}`)
@@ -292,6 +285,7 @@ export class NotAnIndex extends Schema.TaggedError<NotAnIndex>("effect-oci/Regis
   "NotAnIndex",
   { resource: Schema.String, mediaType: Schema.String, advice: Schema.String }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${this.resource} is not an index but ${this.mediaType}: ${this.advice}`)
@@ -308,6 +302,7 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>("effect-oci/R
   "InvalidInput",
   { field: Schema.String, reason: Schema.String }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`invalid ${this.field}: ${this.reason}`)
@@ -324,6 +319,7 @@ export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-oci
   "AlreadyExists",
   { reference: Schema.String, digest: Schema.String }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${this.reference} already exists with digest ${this.digest}`)
@@ -340,6 +336,7 @@ export class StorageError extends Schema.TaggedError<StorageError>("effect-oci/R
   "StorageError",
   { path: Schema.String, reason: Schema.String }
 ) {
+  /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return line(`${this.path}: ${this.reason}`)
