@@ -8,6 +8,7 @@ import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Digest from "./Digest.js"
+import { absent } from "./internal/schema.js"
 import { ociEmpty } from "./MediaType.js"
 import * as Platform from "./Platform.js"
 
@@ -46,9 +47,6 @@ export const Size = Schema.Number.pipe(
  * @category schemas
  */
 export const Annotations = Schema.Record({ key: Schema.String, value: Schema.String })
-
-/** An optional property for which `null` means absent. */
-const absent = { exact: true, nullable: true } as const
 
 /**
  * The schema of a descriptor. Unknown properties are let through, unknown media types and digest algorithms are fine
@@ -98,7 +96,7 @@ export const fromBytes = (
 export const embedded = (descriptor: Descriptor): Option.Option<Uint8Array> => {
   const { data, digest, size } = descriptor
   const name = Digest.algorithm(digest)
-  if (data === undefined || (name !== "sha256" && name !== "sha512")) return Option.none()
+  if (data === undefined || !Digest.isAlgorithm(name)) return Option.none()
   // Four characters for every three bytes: what is longer need not be decoded to be refused.
   if (data.length > Math.ceil(size / 3) * 4) return Option.none()
   return Either.getRight(Encoding.decodeBase64(data)).pipe(

@@ -10,8 +10,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
+import { conclude } from "./internal/conclude.js"
 import { printable } from "./internal/text.js"
-import { DigestMismatch, InvalidInput, SizeMismatch } from "./RegistryError.js"
+import { type DigestMismatch, InvalidInput, SizeMismatch } from "./RegistryError.js"
 
 /**
  * A digest string that fits the grammar of image-spec: `algorithm:encoded`, and for the registered algorithms an
@@ -97,7 +98,13 @@ export const algorithm = (digest: Digest): string => split(digest)[0]
  */
 export const encoded = (digest: Digest): string => split(digest)[1]
 
-const isAlgorithm = (name: string): name is Algorithm => name === "sha256" || name === "sha512"
+/**
+ * Whether digests of that algorithm can be computed here.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isAlgorithm = (name: string): name is Algorithm => name === "sha256" || name === "sha512"
 
 /**
  * Whether content can be checked against this digest here: sha256 and sha512 can.
@@ -260,17 +267,3 @@ export const verify = <E, R>(
   }))
 
 const surplus = Chunk.of(new Uint8Array(0))
-
-const conclude = (
-  hasher: Hasher,
-  expected: Expected,
-  resource: string
-): Effect.Effect<void, DigestMismatch | SizeMismatch> => {
-  if (expected.size !== undefined && hasher.size !== expected.size) {
-    return Effect.fail(new SizeMismatch({ resource, expected: expected.size, actual: hasher.size }))
-  }
-  const actual = hasher.digest()
-  return actual === expected.digest
-    ? Effect.void
-    : Effect.fail(new DigestMismatch({ resource, expected: expected.digest, actual }))
-}

@@ -5,22 +5,17 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Digest from "./Digest.js"
 import { parseJson } from "./internal/json.js"
+import { absent, issues, tolerantArray } from "./internal/schema.js"
 import { printable } from "./internal/text.js"
 import type * as Platform from "./Platform.js"
 import { ManifestInvalid } from "./RegistryError.js"
 
-const absent = { exact: true, nullable: true } as const
 const text = Schema.optionalWith(Schema.String, absent)
 const texts = Schema.optionalWith(Schema.Array(Schema.String), absent)
 const keys = Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.Unknown }), absent)
-
-/** An array for which `null` and absence mean empty. */
-const tolerantArray = <A, I>(item: Schema.Schema<A, I>) =>
-  Schema.optionalWith(Schema.Array(item), { nullable: true, default: () => [] })
 
 /**
  * How a container of the image starts, in Docker's spelling. Of `ExposedPorts` and `Volumes` only the keys mean
@@ -116,10 +111,7 @@ export const decode = (raw: Uint8Array, resource: string): Effect.Effect<ImageCo
     const json = parseJson(raw)
     return json === undefined
       ? Effect.fail(invalid("it is not JSON"))
-      : Effect.mapError(decodeConfig(json), (error) =>
-        invalid(
-          ParseResult.ArrayFormatter.formatErrorSync(error).map((i) => `${i.path.join(".")}: ${i.message}`).join("; ")
-        ))
+      : Effect.mapError(decodeConfig(json), (error) => invalid(issues(error)))
   })
 }
 

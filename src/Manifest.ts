@@ -5,21 +5,16 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as ParseResult from "effect/ParseResult"
+import type { ParseError } from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Descriptor from "./Descriptor.js"
 import * as Digest from "./Digest.js"
 import { parseJson } from "./internal/json.js"
+import { absent, issues, tolerantArray } from "./internal/schema.js"
 import { printable } from "./internal/text.js"
 import * as MediaType from "./MediaType.js"
 import { ManifestInvalid, type RegistryError, UnsupportedMediaType } from "./RegistryError.js"
-
-const absent = { exact: true, nullable: true } as const
-
-/** An array for which `null` and absence mean empty: Go writes `null` for a nil slice. */
-const tolerantArray = <A, I>(item: Schema.Schema<A, I>) =>
-  Schema.optionalWith(Schema.Array(item), { nullable: true, default: () => [] })
 
 /**
  * The view of an image manifest (image-spec, "OCI Image Manifest Specification"; Docker "Image Manifest V 2, Schema 2").
@@ -182,10 +177,7 @@ export const decode: (
     digest: expected?.digest ?? Digest.fromBytes(raw, provenance.algorithm),
     size: raw.byteLength
   }
-  const failed = (error: ParseResult.ParseError) =>
-    invalid(
-      ParseResult.ArrayFormatter.formatErrorSync(error).map((i) => `${i.path.join(".")}: ${i.message}`).join("; ")
-    )
+  const failed = (error: ParseError) => invalid(issues(error))
   const foreign = ambiguous(json, mediaType)
   if (foreign !== undefined) return yield* invalid(`it is sent as ${mediaType} but has ${foreign} as well`)
   if (MediaType.isIndex(mediaType)) {
@@ -217,7 +209,8 @@ const mediaTypeOf = (
   invalid: (reason: string) => ManifestInvalid
 ): Effect.Effect<string, ManifestInvalid | UnsupportedMediaType> => {
   const header = MediaType.fromContentType(contentType)
-  const inside = typeof json.mediaType === "string" ? json.mediaType : undefined
+  // Go programs of old write an empty string where they have none.
+  const inside = typeof json.mediaType === "string" && json.mediaType !== "" ? json.mediaType : undefined
   const unsupported = (mediaType: string, reason: string) =>
     new UnsupportedMediaType({ resource, mediaType: printable(mediaType, 256), reason })
 

@@ -8,10 +8,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as matching from "./internal/platformMatch.js"
 import * as names from "./internal/platformNames.js"
+import { absent } from "./internal/schema.js"
 import { printable } from "./internal/text.js"
 import { ParsePlatformError } from "./OperationError.js"
-
-const absent = { exact: true, nullable: true } as const
 
 /** Some builders leave out what the specification requires; such a platform matches nothing, but can be copied. */
 const tolerantString = Schema.optionalWith(Schema.String, { nullable: true, default: () => "" })

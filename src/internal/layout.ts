@@ -10,7 +10,7 @@ import type * as Descriptor from "../Descriptor.js"
 import * as Digest from "../Digest.js"
 import * as Manifest from "../Manifest.js"
 import { ManifestInvalid, type RegistryError, SizeMismatch, type StorageError } from "../RegistryError.js"
-import type { Failure, Repository, Session, TypeId } from "../Repository.js"
+import { type Failure, type Repository, type Session, TypeId } from "../Repository.js"
 import { type LayoutFiles, storageError } from "./layoutFiles.js"
 import * as Index from "./layoutIndex.js"
 import { checkRange, notFound } from "./memoryRepository.js"
@@ -25,8 +25,6 @@ export interface Options {
   readonly sibling?: ((name: string) => Effect.Effect<LayoutFiles, RegistryError>) | undefined
   readonly maxManifestSize: number
 }
-
-const typeId: TypeId = Symbol.for("effect-oci/Repository") as TypeId
 
 /** Changes of one index.json follow each other, whichever `Repository` of this process makes them. */
 const locks = new Map<string, Effect.Semaphore>()
@@ -199,7 +197,7 @@ export const make = (files: LayoutFiles, options: Options): Repository => {
     })
 
   return {
-    [typeId]: typeId,
+    [TypeId]: TypeId,
     registry,
     name,
     session,

@@ -17,7 +17,7 @@ import {
 import { parseErrorBody } from "../errorEntries.js"
 import { collect, watched } from "./body.js"
 import type { Arrival } from "./follow.js"
-import { parseRetryAfter } from "./retry.js"
+import { isRateLimit, parseRetryAfter } from "./retry.js"
 import { redact } from "./url.js"
 
 /** Error and token bodies are not read any further than this, in bytes. */
@@ -72,9 +72,7 @@ export const read = Effect.fnUntraced(function*(
 export const toError = (refusal: Refusal, credentials: string): RegistryError => {
   const { errors, method, retryAfter, status } = refusal
   const fields = { method, url: redact(refusal.url), status, errors }
-  if (status === 429 || errors.some((entry) => entry.code === "TOOMANYREQUESTS")) {
-    return new RateLimited({ ...fields, retryAfter })
-  }
+  if (isRateLimit(status, errors)) return new RateLimited({ ...fields, retryAfter })
   switch (status) {
     case 401:
       return new Unauthorized({ ...fields, credentials })

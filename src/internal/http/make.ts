@@ -47,14 +47,14 @@ type Outcome =
 /** Headers of the caller that are for the registry alone, like its credentials. */
 const confidential = new Set(["authorization", "cookie", "proxy-authorization"])
 
+/** The body of the answer to a HEAD. */
+const nothing: Pull = Effect.fail(Option.none())
+
 /**
  * The transport over a platform's HTTP client.
  *
  * @internal
  */
-/** The body of the answer to a HEAD. */
-const nothing: Pull = Effect.fail(Option.none())
-
 export const makeTransport = Effect.fnUntraced(function*(
   options: RegistryConfig.Options = {}
 ): Effect.fn.Return<Transport, InvalidInput, HttpClient.HttpClient | Credentials> {

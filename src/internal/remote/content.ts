@@ -8,26 +8,11 @@ import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Descriptor from "../../Descriptor.js"
 import * as Digest from "../../Digest.js"
-import { DigestMismatch, type InvalidInput, SizeMismatch } from "../../RegistryError.js"
+import { type DigestMismatch, type InvalidInput, SizeMismatch } from "../../RegistryError.js"
+import { conclude } from "../conclude.js"
 import { scan } from "./scan.js"
 
 export type Blob = Pick<Descriptor.Descriptor, "digest" | "size">
-
-/** Checks what a hasher has taken in: the size first, then the digest. */
-export const conclude = (
-  hasher: Digest.Hasher,
-  expected: { readonly digest: Digest.Digest; readonly size?: number | undefined },
-  resource: string
-): Effect.Effect<void, DigestMismatch | SizeMismatch> =>
-  Effect.suspend((): Effect.Effect<void, DigestMismatch | SizeMismatch> => {
-    if (expected.size !== undefined && hasher.size !== expected.size) {
-      return Effect.fail(new SizeMismatch({ resource, expected: expected.size, actual: hasher.size }))
-    }
-    const actual = hasher.digest()
-    return actual === expected.digest
-      ? Effect.void
-      : Effect.fail(new DigestMismatch({ resource, expected: expected.digest, actual }))
-  })
 
 /**
  * The content, of which the bytes that complete its size come only after all of it was found right: a registry never

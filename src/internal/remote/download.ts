@@ -13,10 +13,10 @@ import * as Stream from "effect/Stream"
 import * as Digest from "../../Digest.js"
 import { InvalidInput, type RegistryError, SizeMismatch, TransportError } from "../../RegistryError.js"
 import type { Failure, Range, Repository } from "../../Repository.js"
+import { conclude } from "../conclude.js"
 import type { Response } from "../http/transport.js"
 import { checkDigest } from "../names.js"
 import { pause } from "./backoff.js"
-import { conclude } from "./content.js"
 import { base, orNotFound, protocol, readScopes, reference, type Remote, retries } from "./remote.js"
 
 /** Connections that one blob may take, however far each of them gets. */

@@ -9,6 +9,7 @@ import type * as RegistryConfig from "../../RegistryConfig.js"
 import { type InvalidInput, TransportError, type UnexpectedStatus } from "../../RegistryError.js"
 import type { Session } from "../../Repository.js"
 import type { Response, Transport } from "../http/transport.js"
+import { redact } from "../http/url.js"
 import { parseJson } from "../json.js"
 import { checkName } from "../names.js"
 
@@ -59,11 +60,8 @@ export const orNotFound =
           : error
       ))
 
-/** An address without its query, which may hold a signature. */
-export const bare = (url: string): string => url.split(/[?#]/, 1)[0] ?? ""
-
 export const protocol = (method: string, response: Pick<Response, "url">, description: string): TransportError =>
-  new TransportError({ method, url: bare(response.url), reason: "Protocol", description })
+  new TransportError({ method, url: redact(response.url), reason: "Protocol", description })
 
 /** The whole body as JSON; nothing larger than `limit` bytes is read. */
 export const json = (response: Response, limit: number): Effect.Effect<unknown, TransportError> =>

@@ -8,10 +8,9 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
-/** What becomes of a chunk: it is passed on, it is the last one that is passed on, or the stream fails. */
+/** What becomes of a chunk: it is passed on, or the stream fails. */
 export type Step<E> =
   | { readonly _tag: "Pass"; readonly chunk: Chunk.Chunk<Uint8Array> }
-  | { readonly _tag: "Last"; readonly chunk: Chunk.Chunk<Uint8Array> }
   | { readonly _tag: "Fail"; readonly error: E }
 
 export interface Scanner<E> {
@@ -35,8 +34,6 @@ export const scan = <E, R, E2>(
         switch (step._tag) {
           case "Pass":
             return Chunk.isEmpty(step.chunk) ? loop : Channel.flatMap(Channel.write(step.chunk), () => loop)
-          case "Last":
-            return Channel.write(step.chunk)
           case "Fail":
             return Channel.fail(step.error)
         }

@@ -6,13 +6,14 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type * as Digest from "../../Digest.js"
+import * as Digest from "../../Digest.js"
 import { DigestMismatch, type RegistryError, type UnexpectedStatus, UploadInvalid } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import type { Request, Response } from "../http/transport.js"
+import { redact } from "../http/url.js"
 import { resolve, withParameter } from "./location.js"
 import { contentDigest } from "./manifests.js"
-import { bare, base, orNotFound, pull, push, type Remote, success } from "./remote.js"
+import { base, orNotFound, pull, push, type Remote, success } from "./remote.js"
 
 /** How long a cancellation may take: nobody waits for it with pleasure. */
 const patience = "5 seconds"
@@ -32,7 +33,8 @@ export const invalid = (
   method: Request["method"],
   response: Pick<Response, "status" | "url">,
   reason: string
-): UploadInvalid => new UploadInvalid({ method, url: bare(response.url), status: response.status, errors: [], reason })
+): UploadInvalid =>
+  new UploadInvalid({ method, url: redact(response.url), status: response.status, errors: [], reason })
 
 /** The error of an answer that ends the upload, with the reason in words. */
 export const refused = (error: UnexpectedStatus): UploadInvalid => {
@@ -53,7 +55,7 @@ export const refused = (error: UnexpectedStatus): UploadInvalid => {
 /** R-053, R-049: the address that opens a session, and what it may have to do. */
 const opening = (path: string, digest: Digest.Digest, from: string | undefined): string => {
   const uploads = `${path}/blobs/uploads/`
-  const algorithm = digest.slice(0, digest.indexOf(":"))
+  const algorithm = Digest.algorithm(digest)
   const url = from === undefined
     ? uploads
     : withParameter(withParameter(uploads, "mount", digest), "from", from)
@@ -102,7 +104,7 @@ const post = (
 export const checkDigest = (response: Response, expected: Digest.Digest): Effect.Effect<void, DigestMismatch> => {
   const told = contentDigest(response)
   return Option.isSome(told) && told.value !== expected &&
-      told.value.split(":", 1)[0] === expected.split(":", 1)[0]
+      Digest.algorithm(told.value) === Digest.algorithm(expected)
     ? Effect.fail(new DigestMismatch({ resource: `blob ${expected}`, expected, actual: told.value }))
     : Effect.void
 }

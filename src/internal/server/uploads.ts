@@ -43,8 +43,6 @@ export interface Context {
   readonly options: Options
 }
 
-const isAlgorithm = (name: string): name is Digest.Algorithm => name === "sha256" || name === "sha512"
-
 export const absolute = (quirks: Quirks, exchange: Exchange, path: string): string => {
   const form = quirks.location ?? "relative"
   return form === "relative" ? path : form === "absolute" ? `${exchange.origin}${path}` : `${form}${path}`
@@ -72,7 +70,7 @@ export const start = (context: Context, exchange: Exchange, name: string): Handl
     const { options, quirks, sessions, storage } = context
     yield* Names.checkName(name)
     const algorithm = exchange.query.get("digest-algorithm") ?? undefined
-    if (algorithm !== undefined && !isAlgorithm(algorithm)) {
+    if (algorithm !== undefined && !Digest.isAlgorithm(algorithm)) {
       return yield* refuse(400, "DIGEST_INVALID", "this digest algorithm is not supported")
     }
     const mount = exchange.query.get("mount")
