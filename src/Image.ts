@@ -9,6 +9,7 @@ import type * as Stream from "effect/Stream"
 import type * as Descriptor from "./Descriptor.js"
 import type * as Digest from "./Digest.js"
 import * as ImageConfig from "./ImageConfig.js"
+import { located } from "./internal/names.js"
 import * as platforms from "./internal/platforms.js"
 import * as Manifest from "./Manifest.js"
 import type { PlatformNotFound } from "./OperationError.js"
@@ -70,7 +71,7 @@ export interface Image {
  * @category formatting
  */
 export const locate = (repository: Repository.Repository, reference: string): string =>
-  `${repository.registry}/${repository.name}${reference.includes(":") ? "@" : ":"}${reference}`
+  located(`${repository.registry}/${repository.name}`, reference)
 
 /**
  * Reads what a reference names.

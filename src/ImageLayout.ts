@@ -9,6 +9,7 @@ import type * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as layout from "./internal/layout.js"
 import * as layoutFiles from "./internal/layoutFiles.js"
+import { defaultManifestSize } from "./internal/limits.js"
 import * as session from "./internal/session.js"
 import { InvalidInput } from "./RegistryError.js"
 import type { Repository, Session } from "./Repository.js"
@@ -65,7 +66,7 @@ export const make: (
       registry: `file:${files.directory}`,
       name: options?.name ?? directory,
       session: options?.session ?? (yield* session.make),
-      maxManifestSize: options?.maxManifestSize ?? 8 * 1024 * 1024
+      maxManifestSize: options?.maxManifestSize ?? defaultManifestSize
     })
   }
 )

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type * as Digest from "./Digest.js"
+import * as names from "./internal/names.js"
 import * as internal from "./internal/reference.js"
 import { ParseReferenceError, type Role } from "./OperationError.js"
 
@@ -211,7 +212,7 @@ export const FromString: Schema.Schema<Reference, string> = Schema.transformOrFa
  * @since 0.1.0
  * @category guards
  */
-export const isTag = (input: string): boolean => internal.isTag(input)
+export const isTag = (input: string): boolean => names.isTag(input)
 
 /**
  * Whether the string is the name of a repository within its registry (R-001), of at most 255 characters.
@@ -219,4 +220,4 @@ export const isTag = (input: string): boolean => internal.isTag(input)
  * @since 0.1.0
  * @category guards
  */
-export const isRepositoryName = (input: string): boolean => internal.isPath(input)
+export const isRepositoryName = (input: string): boolean => names.isName(input)

@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import { printable } from "../internal/text.js"
+import { version } from "../internal/version.js"
 import * as client from "./client.js"
 import { copy } from "./commands/copy.js"
 import { digest } from "./commands/digest.js"
@@ -24,7 +25,6 @@ import { serve } from "./commands/serve.js"
 import { tags } from "./commands/tags.js"
 import { exitCodes, settle } from "./failure.js"
 import * as Progress from "./progress.js"
-import { version } from "./version.js"
 
 const root = Command.make("effect-oci").pipe(
   Command.withDescription("Read, copy and assemble images in OCI container registries"),

@@ -7,6 +7,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
+import { concat } from "./bytes.js"
 
 const mebibyte = 1024 * 1024
 
@@ -21,7 +22,7 @@ export const writeInPieces = <E, E2, R>(
     let length = 0
     const take = (): Uint8Array => {
       const [first] = parts
-      const all = first !== undefined && parts.length === 1 ? first : Buffer.concat(parts, length)
+      const all = first !== undefined && parts.length === 1 ? first : concat(parts)
       parts = []
       length = 0
       return all

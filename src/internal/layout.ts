@@ -14,7 +14,7 @@ import { type Failure, type Repository, type Session, TypeId } from "../Reposito
 import { type LayoutFiles, storageError } from "./layoutFiles.js"
 import * as Index from "./layoutIndex.js"
 import { checkRange, notFound } from "./memoryRepository.js"
-import { checkDigest, checkName, checkTag, checkTarget } from "./names.js"
+import { checkDigest, checkName, checkTag, checkTarget, located } from "./names.js"
 import { matches, referrerOf } from "./referrer.js"
 
 export interface Options {
@@ -43,7 +43,7 @@ const maxDepth = 8
 export const make = (files: LayoutFiles, options: Options): Repository => {
   const { maxManifestSize, name, registry, session, sibling } = options
   const lock = lockOf(files.directory)
-  const named = (reference: string) => reference.includes(":") ? `${name}@${reference}` : `${name}:${reference}`
+  const named = (reference: string) => located(name, reference)
 
   // Content of a digest never changes, so what has been decoded once holds as long as its file is there.
   const decoded = new Map<Digest.Digest, Manifest.Manifest>()
@@ -188,9 +188,9 @@ export const make = (files: LayoutFiles, options: Options): Repository => {
     Effect.gen(function*() {
       yield* checkName(from)
       if (sibling === undefined) return false
-      const source = (yield* sibling(from)).blobPath(digest)
-      const there = yield* (yield* sibling(from)).sizeOf(source)
-      if (there === undefined) return false
+      const other = yield* sibling(from)
+      const source = other.blobPath(digest)
+      if ((yield* other.sizeOf(source)) === undefined) return false
       yield* files.link(source, files.blobPath(digest))
       session.markBlob(registry, name, digest)
       return true

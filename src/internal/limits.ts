@@ -1,10 +1,16 @@
 /**
- * How much a received index may make us do.
+ * How much a registry may make us do.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 import { ManifestInvalid } from "../RegistryError.js"
+
+/** Largest manifest that is read, in bytes, where nothing else is set. */
+export const defaultManifestSize = 8 * 1024 * 1024
+
+/** Tries of one request, or of one step of a transfer, after the first, where nothing else is set. */
+export const defaultRetries = 4
 
 const maxDepth = 8
 const maxDescriptors = 10_000

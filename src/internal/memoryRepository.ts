@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Descriptor from "../Descriptor.js"
@@ -12,7 +11,8 @@ import * as Manifest from "../Manifest.js"
 import { NotFound } from "../OperationError.js"
 import { InvalidInput, type RegistryError, SizeMismatch } from "../RegistryError.js"
 import type { Range, Repository, Session, TypeId } from "../Repository.js"
-import { checkDigest, checkName, checkTag, checkTarget, type Target } from "./names.js"
+import { collect } from "./bytes.js"
+import { checkDigest, checkName, checkTag, checkTarget, located, type Target } from "./names.js"
 import { matches, referrerOf } from "./referrer.js"
 
 /** `TypeId` of Repository.ts, which imports this module: taken from the global registry to keep the import one way. */
@@ -67,20 +67,6 @@ const pieces = function*(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += pieceSize) yield bytes.subarray(at, at + pieceSize)
 }
 
-export const collect = <E, R>(
-  content: Stream.Stream<Uint8Array, E, R>,
-  size?: number
-): Effect.Effect<Uint8Array, E, R> =>
-  Effect.map(Stream.runCollect(content), (chunks) => {
-    const all = new Uint8Array(size ?? Chunk.reduce(chunks, 0, (sum, bytes) => sum + bytes.byteLength))
-    let at = 0
-    Chunk.forEach(chunks, (bytes) => {
-      all.set(bytes, at)
-      at += bytes.byteLength
-    })
-    return all
-  })
-
 export const makeRegistry = (registry: string, session: Session): MemoryRegistry => {
   const contents = new Map<string, Content>()
 
@@ -110,7 +96,7 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
   const make = (name: string): Repository => {
     const here = () => contents.get(name)
     const blobOf = (digest: Digest.Digest) => here()?.blobs.get(digest)
-    const named = (reference: string) => reference.includes(":") ? `${name}@${reference}` : `${name}:${reference}`
+    const named = (reference: string) => located(name, reference)
 
     const lookUp = (target: Target): StoredManifest | undefined => {
       const content = here()

@@ -1,5 +1,6 @@
 /**
- * The two grammars that every store checks before it makes a path or a key of what it was given.
+ * The grammars of names, tags and digests, which every store checks before it makes a path or a key of what it was
+ * given, and how messages put them together.
  *
  * @internal
  */
@@ -8,14 +9,26 @@ import * as Digest from "../Digest.js"
 import { InvalidInput } from "../RegistryError.js"
 import { printable } from "./text.js"
 
-const name = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
-const tag = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/
+// Anchored, ASCII only (R-306), and read in one way, so in linear time.
+const name = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/
+const tag = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/
+
+/** The longest name of a repository, its registry not counted (R-301). */
+export const maximumName = 255
+
+/** R-001, of any length. */
+export const hasNameGrammar = (input: string): boolean => name.test(input)
 
 /** R-001, with the length of R-301. */
-export const isName = (input: string): boolean => input.length <= 255 && name.test(input)
+export const isName = (input: unknown): input is string =>
+  typeof input === "string" && input.length <= maximumName && name.test(input)
 
 /** R-002. */
-export const isTag = (input: string): boolean => tag.test(input)
+export const isTag = (input: unknown): input is string => typeof input === "string" && tag.test(input)
+
+/** A tag or a digest behind the place where it is, as references have it. */
+export const located = (place: string, reference: string): string =>
+  `${place}${reference.includes(":") ? "@" : ":"}${reference}`
 
 export const checkName = (input: string): Effect.Effect<string, InvalidInput> =>
   isName(input)

@@ -14,8 +14,8 @@ import { PlatformNotFound } from "../OperationError.js"
 import * as Platform from "../Platform.js"
 import { ManifestInvalid, NotAnImage } from "../RegistryError.js"
 import type * as Repository from "../Repository.js"
+import { collect } from "./bytes.js"
 import * as limits from "./limits.js"
-import { collect } from "./memoryRepository.js"
 
 const maxConfigSize = 8 * 1024 * 1024
 

@@ -6,6 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import * as Digest from "../Digest.js"
 import type { ParseReferenceError } from "../OperationError.js"
+import { hasNameGrammar, isTag, maximumName } from "./names.js"
 import { printable } from "./text.js"
 
 export interface Fields {
@@ -27,22 +28,12 @@ export const hub = "docker.io"
 const legacyHub = "index.docker.io"
 const official = "library/"
 
-/** The longest path of a repository, its registry not counted (R-301). */
-const maximumPath = 255
-
 // Every regular expression here is anchored, knows ASCII only (R-306) and reads its input in one way, so in linear time.
-const path = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/
 const label = "[a-zA-Z0-9]+(?:-+[a-zA-Z0-9]+)*"
 const domain = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?$`)
-const tag = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/
 const digest = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/
 const identifier = /^[a-f0-9]{64}$/
 const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//
-
-export const isTag = (input: unknown): input is string => typeof input === "string" && tag.test(input)
-
-export const isPath = (input: unknown): input is string =>
-  typeof input === "string" && input.length <= maximumPath && path.test(input)
 
 /** Whether the first part of a name is a registry rather than the first part of a Docker Hub path (R-303). */
 const namesRegistry = (part: string): boolean => part === "localhost" || /[.:A-Z]/.test(part)
@@ -140,18 +131,18 @@ const generalProblem = (input: string): Problem | undefined => {
 }
 
 const pathProblem = (repository: string, written: string): Problem | undefined => {
-  if (path.test(repository)) {
-    return repository.length <= maximumPath
+  if (hasNameGrammar(repository)) {
+    return repository.length <= maximumName
       ? undefined
-      : bad("TooLong", `its repository is ${repository.length} characters long; the limit is ${maximumPath}`)
+      : bad("TooLong", `its repository is ${repository.length} characters long; the limit is ${maximumName}`)
   }
-  if (path.test(repository.toLowerCase())) {
+  if (hasNameGrammar(repository.toLowerCase())) {
     return bad("UpperCase", `its repository must be in lower case: ${quoted(written.toLowerCase())}`)
   }
   if (written === "") return bad("BadFormat", "the name of the repository is missing")
   const parts = written.split("/")
   if (parts.includes("")) return bad("BadFormat", "a part of its repository is empty: there is a \"/\" too many")
-  const part = parts.find((text) => !path.test(text.toLowerCase())) ?? written
+  const part = parts.find((text) => !hasNameGrammar(text.toLowerCase())) ?? written
   return bad(
     "BadFormat",
     `${quoted(part)} cannot be part of a repository: letters, digits and single separators (. _ __ -) between them`

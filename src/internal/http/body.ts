@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { TransportError } from "../../RegistryError.js"
+import { concat } from "../bytes.js"
 import { failure, fromPlatform } from "./failure.js"
 import type { Pull } from "./transport.js"
 
@@ -85,16 +86,6 @@ const declared = (headers: Readonly<Record<string, string | undefined>>): number
   return encoding === undefined || encoding === "" || encoding === "identity" ? Number(text) : undefined
 }
 
-const join = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
-  const bytes = new Uint8Array(size)
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
-}
-
 /**
  * The whole body. Fails with `TooLarge` as soon as the limit is passed, with `Reset` when less comes than was declared.
  *
@@ -125,7 +116,7 @@ export const collect = (
       Effect.flatMap(() =>
         length !== undefined && size < length
           ? Effect.fail(failure(about.method, about.url, "Reset", `the body ended after ${size} of ${length} bytes`))
-          : Effect.sync(() => join(parts, size))
+          : Effect.sync(() => concat(parts))
       )
     )
   })

@@ -8,11 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as RegistryConfig from "../../RegistryConfig.js"
 import { InvalidInput } from "../../RegistryError.js"
+import { defaultRetries } from "../limits.js"
+import { version } from "../version.js"
 import { canonical, type Host, isHeaderValue, make as makeHost } from "./host.js"
 import { defaultSchedule, type Policy } from "./retry.js"
-
-/** @internal */
-export const userAgent = "effect-oci/0.1.0"
 
 /** @internal */
 export interface Settings {
@@ -44,11 +43,11 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Settings, InvalidInput> {
   const idle = yield* duration("idleTimeout", options.idleTimeout, Duration.seconds(20))
   const maxRetryAfter = yield* duration("maxRetryAfter", options.maxRetryAfter, Duration.seconds(60))
-  const retries = options.retries ?? 4
+  const retries = options.retries ?? defaultRetries
   if (!Number.isSafeInteger(retries) || retries < 0) {
     return yield* invalid("retries", `${retries} is not a whole number of tries`)
   }
-  const agent = options.userAgent ?? userAgent
+  const agent = options.userAgent ?? `effect-oci/${version}`
   if (agent.trim() === "" || !isHeaderValue(agent)) return yield* invalid("userAgent", "it cannot be sent")
   const hosts = new Map<string, Host>()
   for (const [name, value] of Object.entries(options.hosts ?? {})) {

@@ -11,7 +11,8 @@ import type { Session } from "../../Repository.js"
 import type { Response, Transport } from "../http/transport.js"
 import { redact } from "../http/url.js"
 import { parseJson } from "../json.js"
-import { checkName } from "../names.js"
+import { defaultManifestSize, defaultRetries } from "../limits.js"
+import { checkName, located } from "../names.js"
 
 export interface Remote {
   readonly transport: Transport
@@ -36,7 +37,7 @@ export const remove = (name: string): ReadonlyArray<string> => [`repository:${na
 
 /** How messages name a manifest or a blob of the repository. */
 export const reference = (remote: Remote, target: string): string =>
-  `${remote.registry}/${remote.name}${target.includes(":") ? "@" : ":"}${target}`
+  located(`${remote.registry}/${remote.name}`, target)
 
 /** Any 2xx that registries have been seen to answer where the specification names one of them. */
 export const success: ReadonlyArray<number> = [200, 201, 202, 204]
@@ -71,6 +72,6 @@ export const json = (response: Response, limit: number): Effect.Effect<unknown, 
   })
 
 /** Tries of one step after the first. */
-export const retries = (remote: Remote): number => remote.config.retries ?? 4
+export const retries = (remote: Remote): number => remote.config.retries ?? defaultRetries
 
-export const maxManifestSize = (remote: Remote): number => remote.config.maxManifestSize ?? 8 * 1024 * 1024
+export const maxManifestSize = (remote: Remote): number => remote.config.maxManifestSize ?? defaultManifestSize

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import { gzipSync } from "node:zlib"
 import type { ConnectionFault } from "../../RegistryFault.js"
 import type { LoggedRequest, Options, Quirks, RegistryServer, Storage } from "../../RegistryServer.js"
-import { collect } from "../memoryRepository.js"
+import { collect } from "../bytes.js"
 import * as Access from "./access.js"
 import * as Blobs from "./blobs.js"
 import {

@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ConnectionFault } from "../../RegistryFault.js"
 import type { RegistryServer } from "../../RegistryServer.js"
-import { collect } from "../memoryRepository.js"
+import { collect } from "../bytes.js"
 
 export interface Host {
   readonly name: string

@@ -15,6 +15,7 @@ import type * as Digest from "../../Digest.js"
 import type { NotFound } from "../../OperationError.js"
 import type { RegistryError } from "../../RegistryError.js"
 import { ConnectionFault, type Kind } from "../../RegistryFault.js"
+import { concat } from "../bytes.js"
 import { type Route, route } from "./route.js"
 
 export type Response = HttpServerResponse.HttpServerResponse
@@ -145,16 +146,7 @@ export const readBody = (
       if (state.size <= limit) state.parts.push(part)
       return state
     }),
-    ({ parts, size }) => {
-      if (size > limit) return undefined
-      const all = new Uint8Array(size)
-      let at = 0
-      for (const part of parts) {
-        all.set(part, at)
-        at += part.byteLength
-      }
-      return all
-    }
+    ({ parts, size }) => size > limit ? undefined : concat(parts)
   )
 }
 

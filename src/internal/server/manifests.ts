@@ -9,6 +9,7 @@ import * as MediaType from "../../MediaType.js"
 import type { NotFound } from "../../OperationError.js"
 import { InvalidInput } from "../../RegistryError.js"
 import type { Failure, Repository } from "../../Repository.js"
+import { defaultManifestSize } from "../limits.js"
 import { notFound } from "../memoryRepository.js"
 import * as Names from "../names.js"
 import { referrerOf } from "../referrer.js"
@@ -25,8 +26,6 @@ import {
   refuse
 } from "./exchange.js"
 import { absolute, type Context } from "./uploads.js"
-
-const defaultLimit = 8 * 1024 * 1024
 
 /** S-04: a reference that is no reference names nothing. */
 const unknownIfInvalid = <A>(
@@ -68,7 +67,7 @@ export const put = (context: Context, exchange: Exchange, name: string, referenc
     if (target._tag === "Tag" && more.length > 0) {
       return yield* refuse(400, "MANIFEST_INVALID", "tags in the query go with a digest in the path")
     }
-    const limit = options.maxManifestSize ?? defaultLimit
+    const limit = options.maxManifestSize ?? defaultManifestSize
     const raw = yield* readBody(exchange, limit)
     if (raw === undefined) {
       return yield* refuse(413, "SIZE_INVALID", `manifests may have ${limit} bytes at most`)

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import * as Digest from "../../Digest.js"
 import { DigestMismatch } from "../../RegistryError.js"
 import type { Storage, Upload } from "../../RegistryServer.js"
+import { concat } from "../bytes.js"
 import { type MemoryRegistry, registryOf } from "../memoryRepository.js"
 import { checkName } from "../names.js"
 import * as Session from "../session.js"
@@ -39,12 +40,7 @@ const upload = (store: MemoryRegistry, name: string): Upload => {
             actual: same ?? actual[0] ?? ""
           })
         }
-        const bytes = new Uint8Array(size)
-        let at = 0
-        for (const part of parts.splice(0)) {
-          bytes.set(part, at)
-          at += part.byteLength
-        }
+        const bytes = concat(parts.splice(0))
         // S-02: it can be had by either digest.
         store.adopt(name, actual, bytes)
         return Effect.void
