@@ -15,7 +15,7 @@ import { type LayoutFiles, storageError } from "./layoutFiles.js"
 import * as Index from "./layoutIndex.js"
 import { checkRange, notFound } from "./memoryRepository.js"
 import { checkDigest, checkName, checkTag, checkTarget, located } from "./names.js"
-import { matches, referrerOf } from "./referrer.js"
+import { entryOf, matches, subjectOf } from "./referrer.js"
 
 export interface Options {
   readonly registry: string
@@ -102,7 +102,7 @@ export const make = (files: LayoutFiles, options: Options): Repository => {
       return found
     })
 
-  const entryOf = (
+  const find = (
     reference: string
   ): Effect.Effect<{ readonly digest: Digest.Digest; readonly mediaType: string | undefined }, Failure> =>
     Effect.gen(function*() {
@@ -120,7 +120,7 @@ export const make = (files: LayoutFiles, options: Options): Repository => {
     })
 
   const get = (reference: string): Effect.Effect<Manifest.Manifest, Failure> =>
-    Effect.flatMap(entryOf(reference), ({ digest, mediaType }) => {
+    Effect.flatMap(find(reference), ({ digest, mediaType }) => {
       const found = load(digest, named(reference), mediaType)
       // Any file may be asked for by its digest: one that no manifest leads to and that is none is not there.
       return mediaType === undefined
@@ -282,15 +282,14 @@ export const make = (files: LayoutFiles, options: Options): Repository => {
         const found = yield* walk(index?.entries ?? [])
         const manifests = yield* Effect.forEach(found, ([each, { mediaType }]) =>
           Effect.option(load(each, each, mediaType)))
-        return Stream.fromIterable(manifests.flatMap((manifest) => {
-          if (Option.isNone(manifest)) {
-            return []
-          }
-          const { referrer, subject: its } = referrerOf(manifest.value)
-          return its === digest && referrer !== undefined && matches(referrer, referrersOptions?.artifactType)
-            ? [referrer]
-            : []
-        }))
+        return Stream.fromIterable(
+          Array.from(manifests).flatMap(Option.toArray)
+            .filter(({ raw }) =>
+              subjectOf(raw) === digest
+            )
+            .map(entryOf)
+            .filter((entry) => matches(entry, referrersOptions?.artifactType))
+        )
       })),
 
     deleteManifest: (reference) =>

@@ -5,7 +5,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type * as Descriptor from "../Descriptor.js"
 import * as Digest from "../Digest.js"
 import * as Manifest from "../Manifest.js"
 import { NotFound } from "../OperationError.js"
@@ -13,14 +12,13 @@ import { InvalidInput, type RegistryError, SizeMismatch } from "../RegistryError
 import type { Range, Repository, Session, TypeId } from "../Repository.js"
 import { collect } from "./bytes.js"
 import { checkDigest, checkName, checkTag, checkTarget, located, type Target } from "./names.js"
-import { matches, referrerOf } from "./referrer.js"
+import { entryOf, matches, subjectOf } from "./referrer.js"
 
 /** `TypeId` of Repository.ts, which imports this module: taken from the global registry to keep the import one way. */
 const typeId: TypeId = Symbol.for("effect-oci/Repository") as TypeId
 
 interface StoredManifest {
   readonly manifest: Manifest.Manifest
-  readonly referrer: Descriptor.Descriptor | undefined
   readonly subject: Digest.Digest | undefined
 }
 
@@ -144,7 +142,7 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
           expected: descriptor
         })
         const content = contentOf(name)
-        content.manifests.set(digest, { manifest, ...referrerOf(manifest) })
+        content.manifests.set(digest, { manifest, subject: subjectOf(manifest.raw) })
         if (options?.tag !== undefined) content.tags.set(options.tag, digest)
         return digest
       }),
@@ -191,12 +189,10 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
       referrers: (digest, options) =>
         Stream.unwrap(Effect.map(checkDigest(digest), (subject) =>
           Stream.fromIterable(
-            Array.from(here()?.manifests.values() ?? []).flatMap((entry) =>
-              entry.subject === subject && entry.referrer !== undefined &&
-                matches(entry.referrer, options?.artifactType)
-                ? [entry.referrer]
-                : []
-            )
+            Array.from(here()?.manifests.values() ?? [])
+              .filter((entry) => entry.subject === subject)
+              .map(({ manifest }) => entryOf(manifest))
+              .filter((entry) => matches(entry, options?.artifactType))
           ))),
 
       deleteManifest: (reference) =>

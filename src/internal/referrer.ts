@@ -1,59 +1,55 @@
 /**
  * How a manifest with a `subject` is listed among the referrers of that subject (distribution-spec, "Listing
- * Referrers").
+ * Referrers"). The manifest's own bytes tell, whatever kind of manifest it is.
  *
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import type * as Descriptor from "../Descriptor.js"
+import * as Schema from "effect/Schema"
+import * as Descriptor from "../Descriptor.js"
 import * as Digest from "../Digest.js"
-import * as Manifest from "../Manifest.js"
+import type * as Manifest from "../Manifest.js"
+import * as MediaType from "../MediaType.js"
+import { parseJson } from "./json.js"
+
+/** A manifest as far as it matters here. */
+export type Stored = Pick<Manifest.Manifest, "descriptor" | "raw">
+
+/** The JSON object in the bytes, empty where there is none. */
+export const object = (raw: Uint8Array): Readonly<Record<string, unknown>> => {
+  const content = parseJson(raw)
+  return Predicate.isRecord(content) ? content : {}
+}
+
+const isDescriptor = Schema.is(Schema.Struct({ mediaType: Schema.String, digest: Digest.Digest, size: Schema.Number }))
+const isAnnotations = Schema.is(Descriptor.Annotations)
+
+/** The digest of the manifest that this one refers to. */
+export const subjectOf = (raw: Uint8Array): Digest.Digest | undefined => {
+  const { subject } = object(raw)
+  return isDescriptor(subject) ? subject.digest : undefined
+}
 
 /**
- * The entry, and whose referrer it is. `artifactType` is the manifest's own, else its config's media type (R-211); an
- * index that has none gets none. The annotations are the manifest's.
+ * The entry in the list (R-074). `artifactType` is the manifest's own, else an image's config's media type (R-211). The
+ * annotations are the manifest's.
  */
-export const referrerOf = (manifest: Manifest.Manifest): {
-  readonly referrer: Descriptor.Descriptor | undefined
-  readonly subject: Digest.Digest | undefined
-} => {
-  const { annotations, artifactType, subject } = manifest._tag === "Other" ? loose(manifest.raw) : manifest.content
-  if (subject === undefined) return { referrer: undefined, subject: undefined }
-  const own = artifactType === "" ? undefined : artifactType
-  const effective = Manifest.isImage(manifest) ? own ?? manifest.content.config.mediaType : own
+export const entryOf = (manifest: Stored): Descriptor.Descriptor => {
+  const { annotations, artifactType, config } = object(manifest.raw)
   const { digest, mediaType, size } = manifest.descriptor
+  const type = typeof artifactType === "string" && artifactType !== ""
+    ? artifactType
+    : MediaType.isImageManifest(mediaType) && Predicate.isRecord(config) && typeof config.mediaType === "string"
+    ? config.mediaType
+    : undefined
   return {
-    subject: subject.digest,
-    referrer: {
-      mediaType,
-      digest,
-      size,
-      ...(effective === undefined ? {} : { artifactType: effective }),
-      ...(annotations === undefined ? {} : { annotations })
-    }
+    mediaType,
+    digest,
+    size,
+    ...(type === undefined ? {} : { artifactType: type }),
+    ...(isAnnotations(annotations) ? { annotations } : {})
   }
 }
 
-/** The three fields of a manifest of another type, as far as they are there: its bytes are known to be a JSON object. */
-const loose = (raw: Uint8Array): {
-  readonly subject?: { readonly digest: Digest.Digest } | undefined
-  readonly artifactType?: string | undefined
-  readonly annotations?: Readonly<Record<string, string>> | undefined
-} => {
-  const json: unknown = JSON.parse(new TextDecoder().decode(raw))
-  if (!Predicate.isRecord(json) || !Predicate.isRecord(json.subject)) return {}
-  const { digest } = json.subject
-  if (!Predicate.isString(digest) || !Digest.isDigest(digest)) return {}
-  const { annotations, artifactType } = json
-  return {
-    subject: { digest },
-    artifactType: Predicate.isString(artifactType) ? artifactType : undefined,
-    annotations: isAnnotations(annotations) ? annotations : undefined
-  }
-}
-
-const isAnnotations = (u: unknown): u is Readonly<Record<string, string>> =>
-  Predicate.isRecord(u) && Object.values(u).every(Predicate.isString)
-
-export const matches = (referrer: Descriptor.Descriptor, artifactType: string | undefined): boolean =>
-  artifactType === undefined || referrer.artifactType === artifactType
+export const matches = (entry: Descriptor.Descriptor, artifactType: string | undefined): boolean =>
+  artifactType === undefined || entry.artifactType === artifactType

@@ -15,6 +15,7 @@ import { ManifestInvalid } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import type { Response } from "../http/transport.js"
 import { checkDigest } from "../names.js"
+import { entryOf, matches } from "../referrer.js"
 import { getManifest } from "./manifests.js"
 import { type Page, pages } from "./pages.js"
 import * as ReferrersTag from "./referrersTag.js"
@@ -59,8 +60,7 @@ export const referrers = (remote: Remote) =>
         }
       })
     }
-    const matches = ({ descriptor, filtered }: Entry) =>
-      artifactType === undefined || filtered || descriptor.artifactType === artifactType
+    const isWanted = ({ descriptor, filtered }: Entry) => filtered || matches(descriptor, artifactType)
 
     const api = pages({
       transport: remote.transport,
@@ -71,7 +71,7 @@ export const referrers = (remote: Remote) =>
       limit: maxManifestSize(remote),
       page
     }).pipe(
-      Stream.filter(matches),
+      Stream.filter(isWanted),
       Stream.map(({ descriptor }) => descriptor)
     )
     return Stream.catchAll(api, (error) =>
@@ -112,6 +112,6 @@ const isOfType = (
   entry.artifactType !== undefined
     ? Effect.succeed(entry.artifactType === artifactType)
     : getManifest(remote)(entry.digest, { expected: entry }).pipe(
-      Effect.map((manifest) => ReferrersTag.entryOf(manifest).artifactType === artifactType),
+      Effect.map((manifest) => matches(entryOf(manifest), artifactType)),
       Effect.catchTag("NotFound", () => Effect.succeed(false))
     )

@@ -6,51 +6,18 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import * as Descriptor from "../../Descriptor.js"
 import * as Digest from "../../Digest.js"
 import * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
 import type { Failure, Session } from "../../Repository.js"
-import { parseJson } from "../json.js"
+import { entryOf, object, type Stored, subjectOf } from "../referrer.js"
 import { getManifest, putManifest } from "./manifests.js"
 import { base, isStatus, readScopes, type Remote } from "./remote.js"
 
 /** R-073: `sha256-<encoded>`; of a sha512 digest the first half stays. */
 export const tagOf = (subject: Digest.Digest): string =>
   `${Digest.algorithm(subject).slice(0, 32)}-${Digest.encoded(subject).slice(0, 64)}`.replace(/[^a-zA-Z0-9._-]/g, "-")
-
-const object = (raw: Uint8Array): Record<string, unknown> => {
-  const content = parseJson(raw)
-  return Predicate.isRecord(content) ? content : {}
-}
-
-const isDescriptor = Schema.is(Schema.Struct({ mediaType: Schema.String, digest: Digest.Digest, size: Schema.Number }))
-
-/** The manifest that this one refers to, whatever kind of manifest it is. */
-export const subjectOf = (raw: Uint8Array): { readonly digest: Digest.Digest } | undefined => {
-  const { subject } = object(raw)
-  return isDescriptor(subject) ? subject : undefined
-}
-
-/** R-074: how a list of referrers describes a manifest. */
-export const entryOf = (manifest: Pick<Manifest.Manifest, "descriptor" | "raw">): Descriptor.Descriptor => {
-  const { annotations, artifactType, config } = object(manifest.raw)
-  const { digest, mediaType, size } = manifest.descriptor
-  const type = typeof artifactType === "string" && artifactType !== ""
-    ? artifactType
-    : MediaType.isImageManifest(mediaType) && Predicate.isRecord(config) && typeof config.mediaType === "string"
-    ? config.mediaType
-    : undefined
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(type === undefined ? {} : { artifactType: type }),
-    ...(isAnnotations(annotations) ? { annotations } : {})
-  }
-}
-const isAnnotations = Schema.is(Descriptor.Annotations)
 
 /**
  * The list under the subject's tag, or none. What is there may be something else altogether: GitLab gives the subject
@@ -100,7 +67,7 @@ const change = (
       )
     }
     const before = Option.match(old, {
-      onNone: (): Record<string, unknown> => ({ schemaVersion: 2, mediaType: MediaType.ociIndex }),
+      onNone: (): Readonly<Record<string, unknown>> => ({ schemaVersion: 2, mediaType: MediaType.ociIndex }),
       onSome: ({ raw }) => object(raw)
     })
     const entries = edit(Array.isArray(before.manifests) ? before.manifests : [])
@@ -120,7 +87,7 @@ const names = (digest: Digest.Digest) => (entry: unknown) => Predicate.isRecord(
 export const remember = (
   remote: Remote,
   subject: Digest.Digest,
-  manifest: Pick<Manifest.Manifest, "descriptor" | "raw">
+  manifest: Stored
 ): Effect.Effect<void, Failure> => {
   const entry = entryOf(manifest)
   return change(remote, subject, (entries) => entries.some(names(entry.digest)) ? undefined : [...entries, entry])
@@ -158,11 +125,11 @@ const hasApi = (remote: Remote, subject: Digest.Digest): Effect.Effect<boolean, 
 /** Stores a manifest and sees to it that it is found among its subject's referrers (R-064). */
 export const putWithReferrers = (remote: Remote) =>
   Effect.fnUntraced(function*(
-    manifest: Pick<Manifest.Manifest, "descriptor" | "raw">,
+    manifest: Stored,
     options?: { readonly tag?: string | undefined }
   ): Effect.fn.Return<Digest.Digest, Failure> {
     const { digest, indexed } = yield* putManifest(remote)(manifest, options?.tag)
     const subject = indexed ? undefined : subjectOf(manifest.raw)
-    if (subject !== undefined) yield* remember(remote, subject.digest, manifest)
+    if (subject !== undefined) yield* remember(remote, subject, manifest)
     return digest
   })

@@ -7,8 +7,9 @@ import * as Effect from "effect/Effect"
 import { ErrorEntry, UnexpectedStatus } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import { checkTarget } from "../names.js"
+import { subjectOf } from "../referrer.js"
 import { getManifest } from "./manifests.js"
-import { forget, subjectOf } from "./referrersTag.js"
+import { forget } from "./referrersTag.js"
 import { base, isStatus, orNotFound, reference, type Remote, remove } from "./remote.js"
 
 /** A registry that has deletion off answers 405, or 400, often without a word. */
@@ -45,6 +46,6 @@ export const deleteManifest = (remote: Remote) =>
     )
     const subject = manifest === undefined ? undefined : subjectOf(manifest.raw)
     if (manifest !== undefined && subject !== undefined) {
-      yield* forget(remote, subject.digest, manifest.descriptor.digest)
+      yield* forget(remote, subject, manifest.descriptor.digest)
     }
   })

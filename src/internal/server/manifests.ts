@@ -12,7 +12,7 @@ import type { Failure, Repository } from "../../Repository.js"
 import { defaultManifestSize } from "../limits.js"
 import { notFound } from "../memoryRepository.js"
 import * as Names from "../names.js"
-import { referrerOf } from "../referrer.js"
+import { subjectOf } from "../referrer.js"
 import { deletesOff } from "./blobs.js"
 import {
   bytes,
@@ -82,7 +82,7 @@ export const put = (context: Context, exchange: Exchange, name: string, referenc
     else if (more.length === 0) yield* repository.putManifest(manifest)
     yield* Effect.forEach(more, (tag) => repository.putManifest(manifest, { tag }))
     const { digest } = manifest.descriptor
-    const { subject } = referrerOf(manifest)
+    const subject = subjectOf(manifest.raw)
     return empty(quirks.putManifestStatus ?? 201, {
       location: absolute(quirks, exchange, `/v2/${name}/manifests/${digest}`),
       ...digestHeader(digest, quirks.digestHeader),
