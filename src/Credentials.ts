@@ -10,7 +10,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
+import { isAnonymous } from "./internal/http/credential.js"
 import { canonical, isRegistry } from "./internal/http/host.js"
 import { CredentialsError } from "./RegistryError.js"
 
@@ -44,8 +45,8 @@ export interface Request {
 }
 
 /**
- * The source of credentials. It is asked when a registry demands them, and again when a token has to be renewed; `none`
- * means to go on anonymously.
+ * The source of credentials. It is asked when a registry demands them, and again when it refuses them or a token has to
+ * be renewed; `none` means to go on anonymously.
  *
  * @since 0.1.0
  * @category tags
@@ -105,9 +106,6 @@ export const bearer = (token: Redacted.Redacted): Credential => ({ _tag: "Bearer
  * @category constructors
  */
 export const identity = (token: Redacted.Redacted): Credential => ({ _tag: "Identity", token })
-
-const isAnonymous = (credential: Credential): boolean =>
-  credential._tag === "Basic" && credential.username === "" && Redacted.value(credential.password) === ""
 
 /**
  * Credentials by the name of the registry; the names of Docker Hub (`docker.io`, `index.docker.io`,

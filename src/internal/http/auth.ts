@@ -77,6 +77,8 @@ interface Flight {
 interface State {
   scheme: "basic" | "bearer"
   issuer: Issuer
+  /** What goes without a token, by what it is wanted for: a store may run a program each time that it is asked. */
+  readonly direct: Map<string, Authorization>
   readonly tokens: Set<Cached>
   readonly flights: Map<string, Flight>
 }
@@ -99,23 +101,34 @@ export const make = (
     const repository = Scopes.repository(scopes)
     return Effect.map(
       store.get({ registry: host.registry, repository, actions: Scopes.actions(scopes, repository) }),
-      Option.filter((credential) =>
-        credential._tag !== "Basic" || credential.username !== "" || Redacted.value(credential.password) !== ""
-      )
+      Option.filter((credential) => !credentials.isAnonymous(credential))
     )
   }
 
-  const basic = Effect.fnUntraced(function*(
+  /** The credential itself in the header. */
+  const direct = Effect.fnUntraced(function*(
     host: Host,
-    scopes: ReadonlyArray<string>
+    state: State,
+    scopes: ReadonlyArray<string>,
+    credential: Option.Option<Credential>
   ): Effect.fn.Return<Authorization, RegistryError> {
-    const credential = yield* credentialFor(host, scopes)
     const description = credentials.describe(credential)
     if (Option.isNone(credential) || credential.value._tag === "Identity") return { ...none, credentials: description }
     const header = credential.value._tag === "Basic"
       ? yield* credentials.basic(host.registry, credential.value.username, credential.value.password)
       : yield* credentials.bearer(host.registry, Redacted.value(credential.value.token))
-    return { header, credentials: description, token: undefined }
+    const authorization = { header, credentials: description, token: undefined }
+    state.direct.set(scopes.join(" "), authorization)
+    return authorization
+  })
+
+  const basic = Effect.fnUntraced(function*(
+    host: Host,
+    state: State,
+    scopes: ReadonlyArray<string>
+  ): Effect.fn.Return<Authorization, RegistryError> {
+    return state.direct.get(scopes.join(" ")) ??
+      (yield* direct(host, state, scopes, yield* credentialFor(host, scopes)))
   })
 
   /** A valid token that is enough, got for the same repository: its credentials may be for that one alone. */
@@ -197,19 +210,20 @@ export const make = (
     scopes: ReadonlyArray<string>,
     wanted: ReadonlyArray<string>
   ): Effect.fn.Return<Authorization, RegistryError> {
+    const configured = state.direct.get(scopes.join(" "))
+    if (configured !== undefined) return configured
     const repository = Scopes.repository(scopes)
     const hit = cached(state, repository, wanted, yield* Clock.currentTimeMillis)
     if (hit !== undefined) return ofToken(hit)
     const credential = yield* credentialFor(host, scopes)
     if (Option.isSome(credential) && credential.value._tag === "Bearer") {
-      const header = yield* credentials.bearer(host.registry, Redacted.value(credential.value.token))
-      return { header, credentials: credentials.describe(credential), token: undefined }
+      return yield* direct(host, state, scopes, credential)
     }
     return ofToken(yield* fetched(host, state, wanted, repository, credential))
   })
 
   const current = (host: Host, state: State, scopes: ReadonlyArray<string>, wanted: ReadonlyArray<string>) =>
-    state.scheme === "basic" ? basic(host, scopes) : bearer(host, state, scopes, wanted)
+    state.scheme === "basic" ? basic(host, state, scopes) : bearer(host, state, scopes, wanted)
 
   const learn = (host: Host, challenge: Challenge.Challenge): State => {
     const scheme = challenge.scheme === "bearer" ? "bearer" : "basic"
@@ -219,11 +233,12 @@ export const make = (
     }
     const known = states.get(host.registry)
     if (known !== undefined) {
+      if (known.scheme !== scheme) known.direct.clear()
       known.scheme = scheme
       known.issuer = issuer
       return known
     }
-    const state: State = { scheme, issuer, tokens: new Set(), flights: new Map() }
+    const state: State = { scheme, issuer, direct: new Map(), tokens: new Set(), flights: new Map() }
     states.set(host.registry, state)
     return state
   }
@@ -240,6 +255,8 @@ export const make = (
       const state = challenge === undefined ? states.get(host.registry) : learn(host, challenge)
       if (state === undefined) return undefined
       if (refused.token !== undefined) state.tokens.delete(refused.token)
+      // Only what was refused: another request may have put newer credentials there.
+      if (state.direct.get(scopes.join(" ")) === refused) state.direct.delete(scopes.join(" "))
       const more = challenge === undefined ? undefined : Challenge.parameter(challenge, "scope")
       // What we know to need and what the registry says it wants.
       const wanted = Scopes.union(scopes, more === undefined ? [] : [more])

@@ -12,6 +12,14 @@ import { CredentialsError } from "../../RegistryError.js"
 import { printable } from "../text.js"
 
 /**
+ * A user without a name and a password stands for nobody.
+ *
+ * @internal
+ */
+export const isAnonymous = (credential: Credential): boolean =>
+  credential._tag === "Basic" && credential.username === "" && Redacted.value(credential.password) === ""
+
+/**
  * The words for it in errors: who, never with what.
  *
  * @internal

@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../../../src/Credentials.js"
+import { makeTransport } from "../../../src/internal/http/make.js"
 import type { TransportError, Unauthorized } from "../../../src/RegistryError.js"
 import { get, type Reply, scripted, type Seen, utf8 } from "./scripted.js"
 
@@ -37,6 +40,49 @@ const guarded = (
     return valid(token, seen) ? { status: seen.method === "PUT" ? 201 : 200, body: "hello" } : challenge()
   })
 }
+
+/** A transport whose store counts how often it is asked. */
+const counting = (registry: ReturnType<typeof scripted>, credential: Credentials.Credential) => {
+  const asked: Array<Credentials.Request> = []
+  const store = Layer.succeed(Credentials.Credentials, {
+    get: (request) => Effect.sync(() => (asked.push(request), Option.some(credential)))
+  })
+  return { asked, transport: makeTransport().pipe(Effect.provide(Layer.merge(registry.layer(), store))) }
+}
+
+describe("the store of credentials", () => {
+  it.scoped.each<[string, string, Credentials.Credential, string]>([
+    ["a password", "Basic realm=\"r\"", Credentials.basic("ci", Redacted.make("pw")), `Basic ${btoa("ci:pw")}`],
+    [
+      "a bearer token",
+      "Bearer realm=\"https://auth.example.com/token\"",
+      Credentials.bearer(Redacted.make("tok")),
+      "Bearer tok"
+    ]
+  ])(
+    "is asked once for %s, and again when it is refused",
+    ([, challenge, credential, header]) =>
+      Effect.gen(function*() {
+        let open = true
+        const registry = scripted((seen) =>
+          open && seen.headers["authorization"] === header
+            ? { status: 200 }
+            : { status: 401, headers: { "www-authenticate": challenge } }
+        )
+        const { asked, transport } = counting(registry, credential)
+        const { execute } = yield* transport
+        yield* execute(get("example.com"))
+        yield* execute(get("example.com"))
+        assert.strictEqual(asked.length, 1)
+        assert.strictEqual(registry.log.length, 3)
+        open = false
+        const error = yield* Effect.flip(execute(get("example.com")))
+        assert.strictEqual(error._tag, "Unauthorized")
+        assert.strictEqual(asked.length, 2)
+        assert.strictEqual(registry.log.length, 4)
+      })
+  )
+})
 
 describe("bearer", () => {
   it.scoped("asks the registry first, then for a token, then again with it, and later has it up front", () =>
