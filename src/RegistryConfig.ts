@@ -65,12 +65,15 @@ export interface Options {
   readonly hosts?: Readonly<Record<string, HostOptions>> | undefined
   /** Nothing moved for so long: a failure that is tried again. 20 seconds by default. */
   readonly idleTimeout?: Duration.DurationInput | undefined
-  /** Tries of one request after the first. 4 by default. */
+  /**
+   * Tries of one request after the first, and of one step of a transfer that gets no further. 4 by default.
+   */
   readonly retries?: number | undefined
   /**
    * When a failed try is followed by another, and after how long; it ends when the schedule does. By default `retries`
    * times, after 0.5, 1, 2, 4, … seconds, at most 20, each 20 % more or less. A longer `Retry-After` of the registry
-   * is obeyed on top of it. Which failures are tried again at all is not for the schedule to say.
+   * is obeyed on top of it. Which failures are tried again at all is not for the schedule to say. A download or upload
+   * that broke off goes on after waits of its own.
    */
   readonly retry?: Schedule.Schedule<unknown, FailedTry> | undefined
   /**

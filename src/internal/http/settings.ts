@@ -37,6 +37,11 @@ const duration = (
   })
 }
 
+const bytes = (field: string, size: number | undefined): Effect.Effect<void, InvalidInput> =>
+  size === undefined || (Number.isSafeInteger(size) && size > 0)
+    ? Effect.void
+    : invalid(field, `${size} is not a number of bytes above 0`)
+
 /** @internal */
 export const make = Effect.fnUntraced(function*(
   options: RegistryConfig.Options
@@ -47,12 +52,14 @@ export const make = Effect.fnUntraced(function*(
   if (!Number.isSafeInteger(retries) || retries < 0) {
     return yield* invalid("retries", `${retries} is not a whole number of tries`)
   }
+  yield* bytes("maxManifestSize", options.maxManifestSize)
   const agent = options.userAgent ?? `effect-oci/${version}`
   if (agent.trim() === "" || !isHeaderValue(agent)) return yield* invalid("userAgent", "it cannot be sent")
   const hosts = new Map<string, Host>()
   for (const [name, value] of Object.entries(options.hosts ?? {})) {
     const registry = canonical(name)
     if (hosts.has(registry)) return yield* invalid("hosts", `${registry} is there twice`)
+    yield* bytes(`chunkSize of ${registry}`, value.chunkSize)
     hosts.set(registry, yield* makeHost(name, value))
   }
   return {

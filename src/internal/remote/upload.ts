@@ -26,13 +26,8 @@ const check = (blob: Blob): Effect.Effect<void, InvalidInput> =>
       : Effect.fail(new InvalidInput({ field: "size", reason: `${blob.size} is not a size in bytes` })))
 
 /** The host's setting, by any of the names that the host has. */
-const chunkSizeOf = ({ config, registry }: Remote): Effect.Effect<number | undefined, InvalidInput> => {
-  const hosts = Object.entries(config.hosts ?? {})
-  const chunkSize = hosts.find(([name]) => canonical(name) === canonical(registry))?.[1].chunkSize
-  return chunkSize === undefined || (Number.isSafeInteger(chunkSize) && chunkSize > 0)
-    ? Effect.succeed(chunkSize)
-    : Effect.fail(new InvalidInput({ field: "chunkSize", reason: `${chunkSize} is not a number of bytes above 0` }))
-}
+const chunkSizeOf = ({ config, registry }: Remote): number | undefined =>
+  Object.entries(config.hosts ?? {}).find(([name]) => canonical(name) === canonical(registry))?.[1].chunkSize
 
 /** The repository to mount from, unless it is this very one. */
 const mountable = (remote: Remote, from: string | undefined): Effect.Effect<string | undefined, InvalidInput> =>
@@ -48,7 +43,7 @@ export const putBlob = (remote: Remote) =>
     yield* check(blob)
     const from = yield* mountable(remote, options?.mountFrom)
     const hasher = yield* hashers(blob.digest)
-    const chunkSize = yield* chunkSizeOf(remote)
+    const chunkSize = chunkSizeOf(remote)
     const context = yield* Effect.context<R>()
     const source = (skip: number): Stream.Stream<Uint8Array, SourceFailure<E | DigestMismatch | SizeMismatch>> =>
       guarded(content, blob, hasher, skip).pipe(

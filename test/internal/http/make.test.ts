@@ -329,10 +329,14 @@ describe("options", () => {
     { userAgent: " " },
     { hosts: { "http://example.com": {} } },
     { hosts: { "docker.io": {}, "index.docker.io": {} } },
-    { hosts: { "example.com": { headers: { "content-length": "1" } } } }
+    { hosts: { "example.com": { headers: { "content-length": "1" } } } },
+    ...[0, -1, 0.5, NaN, Infinity].flatMap((size) => [
+      { maxManifestSize: size },
+      { hosts: { "example.com": { chunkSize: size } } }
+    ])
   ]
   for (const options of bad) {
-    it.effect(`are refused: ${JSON.stringify(options)}`, () =>
+    it.effect(`are refused: ${inspect(options)}`, () =>
       Effect.gen(function*() {
         const { transport } = scripted(() => ({ status: 200 }))
         assert.strictEqual((yield* Effect.flip(transport(options)))._tag, "InvalidInput")

@@ -75,15 +75,6 @@ describe("putBlob in chunks", () => {
       assert.deepStrictEqual(seen.map((one) => one.request.method).slice(0, 2), ["POST", "PUT"])
     }))
 
-  it.effect("sends nothing when the chunk size is none", () =>
-    Effect.gen(function*() {
-      for (const chunkSize of [0, -1, 0.5, NaN, Infinity]) {
-        const { repository, seen } = yield* script([], { config: { hosts: { [registry]: { chunkSize } } } })
-        assert.strictEqual((yield* bad(repository.putBlob(blob, content)))._tag, "InvalidInput")
-        assert.strictEqual(seen.length, 0)
-      }
-    }))
-
   it.effect("ECR: takes 201 for a PATCH and believes its own count, not a stale Range", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script(
