@@ -71,6 +71,8 @@ export interface CopyResult {
 }
 
 /**
+ * How a copy goes about it.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -15,6 +15,8 @@ import * as Platform from "./Platform.js"
 import { DigestMismatch, InvalidInput, type RegistryError } from "./RegistryError.js"
 
 /**
+ * What a list is like, and how its images are brought over.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -98,6 +98,8 @@ export interface RepositoryOptions {
 }
 
 /**
+ * The client as a service.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -204,7 +206,7 @@ export declare namespace RegistryClient {
     readonly repository: (
       name: ReferenceInput,
       options?: RepositoryOptions
-    ) => Effect.Effect<Repository.Repository, OperationError.ParseReferenceError>
+    ) => Effect.Effect<Repository.CompleteRepository, OperationError.ParseReferenceError>
   }
 }
 
@@ -222,6 +224,10 @@ export const make: (
 ) => Effect.Effect<RegistryClient.Service, InvalidInput, HttpClient.HttpClient | Credentials> = internal.make
 
 /**
+ * A layer of the client that `make` makes.
+ *
+ * Fails with `InvalidInput` for options that can never work.
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -231,8 +237,26 @@ export const layer = (
   Layer.effect(RegistryClient, make(options))
 
 /**
+ * `layer` with options read from the configuration. What is not configured goes into `Config.succeed`, functions and
+ * schedules too.
+ *
+ * Fails with `ConfigError` when a value is not there, and as `layer` does.
+ *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import * as RegistryClient from "effect-oci/RegistryClient"
+ * import * as Config from "effect/Config"
+ * import * as Effect from "effect/Effect"
+ *
+ * const layer = RegistryClient.layerConfig({
+ *   idleTimeout: Config.duration("REGISTRY_IDLE_TIMEOUT"),
+ *   retries: Config.withDefault(Config.integer("REGISTRY_RETRIES"), 4),
+ *   hosts: { "registry.internal:5000": { plainHttp: Config.boolean("REGISTRY_PLAIN_HTTP") } },
+ *   onRetry: Config.succeed(({ delay, url }) => Effect.logInfo("registry is tried again", { url, delay }))
+ * })
+ * ```
  */
 export const layerConfig = (
   options: Config.Config.Wrap<RegistryConfig.Options>
@@ -463,5 +487,5 @@ export const tagImage = (
 export const repository = (
   name: ReferenceInput,
   options?: RepositoryOptions
-): Effect.Effect<Repository.Repository, OperationError.ParseReferenceError, RegistryClient> =>
+): Effect.Effect<Repository.CompleteRepository, OperationError.ParseReferenceError, RegistryClient> =>
   Effect.flatMap(RegistryClient, (client) => client.repository(name, options))

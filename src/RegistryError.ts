@@ -122,8 +122,7 @@ export class DigestMismatch extends Schema.TaggedError<DigestMismatch>("effect-o
 }
 
 /**
- * The content is longer or shorter than its descriptor says. Sizes are bytes; of content that is too long, `actual` is
- * how much had come when the reading stopped.
+ * The content is longer or shorter than its descriptor says. Sizes are bytes; `actual` is what had come by then.
  *
  * @since 0.1.0
  * @category errors

@@ -19,7 +19,7 @@ import type * as Digest from "./Digest.js"
 import * as app from "./internal/server/app.js"
 import * as directory from "./internal/server/directoryStorage.js"
 import * as memory from "./internal/server/memoryStorage.js"
-import type { InvalidInput, StorageError } from "./RegistryError.js"
+import { InvalidInput, type StorageError } from "./RegistryError.js"
 import type { ConnectionFault, Fault, Kind } from "./RegistryFault.js"
 import type { Failure, Repository } from "./Repository.js"
 
@@ -216,6 +216,8 @@ export interface Options {
 }
 
 /**
+ * A registry at work: its app, what it was asked, and the means to meddle with it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -240,11 +242,19 @@ export interface RegistryServer {
 }
 
 /**
+ * A registry; it is served by whoever runs its `app`.
+ *
+ * Fails with `InvalidInput` when the `realm` of its authentication is not a URL.
+ *
  * @since 0.1.0
  * @category constructors
  */
-export const make: (options?: Options) => Effect.Effect<RegistryServer> = Effect.fnUntraced(
+export const make: (options?: Options) => Effect.Effect<RegistryServer, InvalidInput> = Effect.fnUntraced(
   function*(options: Options = {}) {
+    const realm = options.auth?._tag === "Bearer" ? options.auth.realm : undefined
+    if (realm !== undefined && !URL.canParse(realm)) {
+      return yield* new InvalidInput({ field: "realm", reason: "it is not a URL" })
+    }
     const storage = options.contentOf?.storage ?? options.storage ?? (yield* storageMemory())
     return yield* app.make(options, storage)
   }

@@ -78,7 +78,7 @@ const defaultRegistry = "registry.example"
 /**
  * The service and the client.
  *
- * Fails with `InvalidInput` when `contentOf` names no other registry of the options.
+ * Fails with `InvalidInput` when `contentOf` names no other registry of the options, or a `realm` is not a URL.
  *
  * @since 0.1.0
  * @category constructors

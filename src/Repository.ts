@@ -165,6 +165,21 @@ export interface Repository {
 }
 
 /**
+ * A repository with every optional ability: one of a registry, which may still refuse, or one in memory.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompleteRepository extends Repository {
+  readonly mountBlob: NonNullable<Repository["mountBlob"]>
+  readonly referrers: NonNullable<Repository["referrers"]>
+  readonly deleteManifest: NonNullable<Repository["deleteManifest"]>
+  readonly deleteBlob: NonNullable<Repository["deleteBlob"]>
+}
+
+/**
+ * Whether the value is a repository.
+ *
  * @since 0.1.0
  * @category guards
  */
@@ -207,7 +222,7 @@ export const makeMemory: (
     readonly name?: string | undefined
     readonly session?: Session | undefined
   }
-) => Effect.Effect<Repository, InvalidInput> = Effect.fnUntraced(function*(options) {
+) => Effect.Effect<CompleteRepository, InvalidInput> = Effect.fnUntraced(function*(options) {
   const shared = options?.session ?? (yield* makeSession)
   return yield* memory.registryOf(options?.registry ?? "memory", shared).repository(options?.name ?? "repository")
 })

@@ -102,6 +102,13 @@ describe("Manifest.decode", () => {
     assert.strictEqual(failed(image, { expected: { digest, size: 1 } })._tag, "SizeMismatch")
   })
 
+  it("takes an empty media type for none", () => {
+    const manifest = { ...image, mediaType: "" }
+    assert.strictEqual(run(manifest, {}).descriptor.mediaType, MediaType.ociManifest)
+    const told = run(manifest, { contentType: MediaType.dockerManifest })
+    assert.strictEqual(told.descriptor.mediaType, MediaType.dockerManifest)
+  })
+
   it.each<[string, unknown, Partial<Manifest.Provenance>, RegExp]>([
     ["no JSON", "<html>", {}, /not JSON/],
     ["nothing", "", {}, /not JSON/],

@@ -14,7 +14,6 @@ import * as ManifestList from "../ManifestList.js"
 import {
   GetImageError,
   GetImageIndexError,
-  NotFound,
   type ParsePlatformError,
   ParseReferenceError,
   PushManifestError,
@@ -36,20 +35,12 @@ const parsePlatform = (
 ): Effect.Effect<Platform.Platform | undefined, ParsePlatformError> =>
   typeof input === "string" ? Platform.parse(input) : Effect.succeed(input)
 
-/** Errors of an operation that has a name of its own for what is neither absent nor malformed. */
-const wrap =
-  (operation: string, reference: string) =>
-  <A, R>(effect: Effect.Effect<A, Repository.Failure, R>): Effect.Effect<A, NotFound | RegistryOperationError, R> =>
-    Effect.mapError(
-      effect,
-      (cause) => cause._tag === "NotFound" ? cause : new RegistryOperationError({ operation, reference, cause })
-    )
+/** What is absent stays `NotFound`; everything else says which operation failed. */
+const operationError = (operation: string, reference: string) => (cause: Repository.Failure) =>
+  cause._tag === "NotFound" ? cause : new RegistryOperationError({ operation, reference, cause })
 
-const getImageError = <A, R>(effect: Effect.Effect<A, Repository.Failure, R>, reference: Reference.Reference) =>
-  Effect.mapError(
-    effect,
-    (cause) => cause._tag === "NotFound" ? cause : new GetImageError({ reference: reference.toString(), cause })
-  )
+const getImageError = (reference: Reference.Reference) => (cause: Repository.Failure) =>
+  cause._tag === "NotFound" ? cause : new GetImageError({ reference: reference.toString(), cause })
 
 export const make = Effect.fnUntraced(function*(
   options: RegistryConfig.Options = {}
@@ -96,7 +87,8 @@ export const make = Effect.fnUntraced(function*(
     getImage: (image) =>
       Effect.flatMap(
         locate(image, "image"),
-        ({ reference, repository, target }) => getImageError(Image.describe(repository, target), reference)
+        ({ reference, repository, target }) =>
+          Effect.mapError(Image.describe(repository, target), getImageError(reference))
       ).pipe(
         Effect.tap(({ descriptor }) => Effect.annotateCurrentSpan("digest", descriptor.digest)),
         Effect.withSpan("RegistryClient.getImage")
@@ -107,11 +99,7 @@ export const make = Effect.fnUntraced(function*(
         const { reference, repository, target } = yield* locate(image, "image")
         const platform = yield* parsePlatform(options?.platform)
         return yield* Image.open(repository, target, platform).pipe(
-          Effect.mapError((cause) =>
-            cause._tag === "NotFound" || cause._tag === "PlatformNotFound"
-              ? cause
-              : new GetImageError({ reference: reference.toString(), cause })
-          )
+          Effect.mapError((cause) => cause._tag === "PlatformNotFound" ? cause : getImageError(reference)(cause))
         )
       }).pipe(
         Effect.tap(({ descriptor }) => Effect.annotateCurrentSpan("digest", descriptor.digest)),
@@ -121,7 +109,7 @@ export const make = Effect.fnUntraced(function*(
     getDigest: (image) =>
       Effect.flatMap(
         locate(image, "image"),
-        ({ reference, repository, target }) => getImageError(repository.resolve(target), reference)
+        ({ reference, repository, target }) => Effect.mapError(repository.resolve(target), getImageError(reference))
       ).pipe(
         Effect.map(({ digest }) => digest),
         Effect.tap((digest) => Effect.annotateCurrentSpan("digest", digest)),
@@ -140,11 +128,8 @@ export const make = Effect.fnUntraced(function*(
       Effect.flatMap(locate(image, "image"), ({ reference, repository, target }) =>
         repository.resolve(target).pipe(
           Effect.as(true),
-          Effect.catchAll((cause) =>
-            cause._tag === "NotFound"
-              ? Effect.succeed(false)
-              : Effect.fail(new GetImageError({ reference: reference.toString(), cause }))
-          )
+          Effect.mapError(getImageError(reference)),
+          Effect.catchTag("NotFound", () => Effect.succeed(false))
         )).pipe(Effect.withSpan("RegistryClient.checkExists")),
 
     copy: (source, destination, options) =>
@@ -193,70 +178,49 @@ export const make = Effect.fnUntraced(function*(
       ),
 
     ping: (registry) =>
-      Effect.flatMap(Reference.parseRegistry(registry), (name) => wrap("ping", name)(remote.ping(transport, name)))
-        .pipe(
-          Effect.withSpan("RegistryClient.ping")
-        ),
+      Effect.flatMap(
+        Reference.parseRegistry(registry),
+        (name) => Effect.mapError(remote.ping(transport, name), operationError("ping", name))
+      ).pipe(Effect.withSpan("RegistryClient.ping")),
 
     listTags: (name) =>
-      Stream.unwrap(Effect.map(Reference.parseRepository(name), (reference) =>
-        Stream.mapError(
-          open(reference).tags,
-          (cause) =>
-            cause._tag === "NotFound" ? cause : new RegistryOperationError({
-              operation: "listTags",
-              reference: reference.toString(),
-              cause
-            })
-        ))).pipe(Stream.withSpan("RegistryClient.listTags")),
+      Stream.unwrap(Effect.map(
+        Reference.parseRepository(name),
+        (reference) => Stream.mapError(open(reference).tags, operationError("listTags", reference.toString()))
+      )).pipe(Stream.withSpan("RegistryClient.listTags")),
 
     listRepositories: (registry) =>
-      Stream.unwrap(Effect.map(Reference.parseRegistry(registry), (name) =>
-        Stream.mapError(
-          remote.listRepositories(transport, name),
-          (cause) =>
-            cause._tag === "NotFound" ? cause : new RegistryOperationError({
-              operation: "listRepositories",
-              reference: name,
-              cause
-            })
-        ))).pipe(Stream.withSpan("RegistryClient.listRepositories")),
+      Stream.unwrap(Effect.map(
+        Reference.parseRegistry(registry),
+        (name) => Stream.mapError(remote.listRepositories(transport, name), operationError("listRepositories", name))
+      )).pipe(Stream.withSpan("RegistryClient.listRepositories")),
 
     deleteImage: (image) =>
-      Effect.flatMap(
-        locate(image, "image"),
-        ({ reference, repository, target }) =>
-          wrap("deleteImage", reference.toString())(
-            reference.digest === undefined
-              ? Effect.flatMap(repository.resolve(target), ({ digest }) => repository.deleteManifest(digest))
-              : repository.deleteManifest(reference.digest)
-          )
-      ).pipe(Effect.withSpan("RegistryClient.deleteImage")),
+      Effect.flatMap(locate(image, "image"), ({ reference, repository, target }) =>
+        (reference.digest === undefined
+          ? Effect.flatMap(repository.resolve(target), ({ digest }) => repository.deleteManifest(digest))
+          : repository.deleteManifest(reference.digest)).pipe(
+            Effect.mapError(operationError("deleteImage", reference.toString()))
+          )).pipe(Effect.withSpan("RegistryClient.deleteImage")),
 
     deleteTag: (image) =>
       Effect.flatMap(locate(image, "image"), ({ reference, repository }) =>
-        wrap("deleteTag", reference.toString())(
-          reference.tag === undefined
-            ? Effect.fail(new InvalidInput({ field: "image", reason: "it has no tag to delete" }))
-            : repository.deleteManifest(reference.tag)
-        )).pipe(Effect.withSpan("RegistryClient.deleteTag")),
+        (reference.tag === undefined
+          ? Effect.fail(new InvalidInput({ field: "image", reason: "it has no tag to delete" }))
+          : repository.deleteManifest(reference.tag)).pipe(
+            Effect.mapError(operationError("deleteTag", reference.toString()))
+          )).pipe(Effect.withSpan("RegistryClient.deleteTag")),
 
     tagImage: (image, tag) =>
       Effect.gen(function*() {
         const { reference, target } = yield* locate(image, "image")
-        if (!Reference.isTag(tag)) {
-          return yield* new ParseReferenceError({
-            input: tag,
-            role: "destination",
-            reason: "BadTag",
-            description: "a tag is 1 to 128 of the characters A-Z a-z 0-9 _ . - and starts with none of the last two"
-          })
-        }
+        const { registry, repository: name } = reference
+        yield* Reference.parse(new Reference.Reference({ registry, repository: name, tag }), "destination")
         const repository = open(reference, "write")
         return yield* Effect.flatMap(
           repository.getManifest(target),
           (manifest) => repository.putManifest(manifest, { tag })
-        ).pipe(wrap("tagImage", reference.toString()))
+        ).pipe(Effect.mapError(operationError("tagImage", reference.toString())))
       }).pipe(Effect.withSpan("RegistryClient.tagImage")),
 
     repository

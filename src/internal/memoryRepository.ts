@@ -9,7 +9,7 @@ import * as Digest from "../Digest.js"
 import * as Manifest from "../Manifest.js"
 import { NotFound } from "../OperationError.js"
 import { InvalidInput, type RegistryError, SizeMismatch } from "../RegistryError.js"
-import type { Range, Repository, Session, TypeId } from "../Repository.js"
+import type { CompleteRepository, Range, Session, TypeId } from "../Repository.js"
 import { collect } from "./bytes.js"
 import { checkDigest, checkName, checkTag, checkTarget, located, type Target } from "./names.js"
 import { entryOf, matches, subjectOf } from "./referrer.js"
@@ -29,7 +29,7 @@ interface Content {
 }
 
 export interface MemoryRegistry {
-  readonly repository: (name: string) => Effect.Effect<Repository, InvalidInput>
+  readonly repository: (name: string) => Effect.Effect<CompleteRepository, InvalidInput>
   /** Names of the repositories that have had content, sorted by code unit. */
   readonly names: () => ReadonlyArray<string>
   readonly has: (name: string) => boolean
@@ -91,7 +91,7 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
     return undefined
   }
 
-  const make = (name: string): Repository => {
+  const make = (name: string): CompleteRepository => {
     const here = () => contents.get(name)
     const blobOf = (digest: Digest.Digest) => here()?.blobs.get(digest)
     const named = (reference: string) => located(name, reference)

@@ -4,7 +4,7 @@
  * @internal
  */
 import type * as RegistryConfig from "../../RegistryConfig.js"
-import { type Repository, type Session, TypeId } from "../../Repository.js"
+import { type CompleteRepository, type Session, TypeId } from "../../Repository.js"
 import type { Transport } from "../http/transport.js"
 import { deleteBlob, hasBlob } from "./blobs.js"
 import { getBlob } from "./download.js"
@@ -27,15 +27,7 @@ export interface Options {
   readonly access?: "read" | "write" | undefined
 }
 
-/** What a registry may refuse is still there to be asked for. */
-export interface RemoteRepository extends Repository {
-  readonly mountBlob: NonNullable<Repository["mountBlob"]>
-  readonly referrers: NonNullable<Repository["referrers"]>
-  readonly deleteManifest: NonNullable<Repository["deleteManifest"]>
-  readonly deleteBlob: NonNullable<Repository["deleteBlob"]>
-}
-
-export const makeRepository = (options: Options): RemoteRepository => {
+export const makeRepository = (options: Options): CompleteRepository => {
   const remote: Remote = options
   return {
     [TypeId]: TypeId,

@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import * as Digest from "../../../src/Digest.js"
 import { parseErrorBody } from "../../../src/internal/errorEntries.js"
 import type { Request, Response, Transport } from "../../../src/internal/http/transport.js"
-import { makeRepository, type RemoteRepository } from "../../../src/internal/remote/repository.js"
+import { makeRepository } from "../../../src/internal/remote/repository.js"
 import { make as makeSession } from "../../../src/internal/session.js"
 import type * as RegistryConfig from "../../../src/RegistryConfig.js"
 import {
@@ -18,6 +18,7 @@ import {
   Unauthorized,
   UnexpectedStatus
 } from "../../../src/RegistryError.js"
+import type { CompleteRepository } from "../../../src/Repository.js"
 import type { Session } from "../../../src/Repository.js"
 
 export const registry = "registry.test"
@@ -70,7 +71,7 @@ const failure = (request: Request<unknown>, url: string, status: number, body: U
 export interface Script {
   readonly transport: Transport
   readonly session: Session
-  readonly repository: RemoteRepository
+  readonly repository: CompleteRepository
   readonly seen: ReadonlyArray<Seen>
   readonly lines: () => ReadonlyArray<string>
 }
