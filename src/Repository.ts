@@ -67,6 +67,19 @@ export type Failure = RegistryError | NotFound
 export type PutBlobOutcome = "Uploaded" | "Mounted"
 
 /**
+ * - `mountFrom`: a repository of the same registry that may have the blob
+ * - `isVerified`: the content fails instead of ending when its bytes are wrong, as that of `getBlob` does, so that they
+ *   need not be hashed a second time
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PutBlobOptions {
+  readonly mountFrom?: string | undefined
+  readonly isVerified?: boolean | undefined
+}
+
+/**
  * A part of a blob, in bytes. `length` is to the end by default.
  *
  * @since 0.1.0
@@ -135,7 +148,7 @@ export interface Repository {
   readonly putBlob: <E, R>(
     blob: Pick<Descriptor.Descriptor, "digest" | "size">,
     content: Stream.Stream<Uint8Array, E, R>,
-    options?: { readonly mountFrom?: string | undefined }
+    options?: PutBlobOptions
   ) => Effect.Effect<PutBlobOutcome, Failure | E, R>
 
   /** The tags, in the order the registry lists them. */

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type DigestMismatch, InvalidInput, type SizeMismatch } from "../../RegistryError.js"
-import type { Failure, PutBlobOutcome } from "../../Repository.js"
+import type { Failure, PutBlobOptions, PutBlobOutcome } from "../../Repository.js"
 import { canonical } from "../http/host.js"
 import { checkDigest, checkName } from "../names.js"
 import { sendChunks } from "./chunks.js"
@@ -42,19 +42,17 @@ export const putBlob = (remote: Remote) =>
   Effect.fnUntraced(function*<E, R>(
     blob: Blob,
     content: Stream.Stream<Uint8Array, E, R>,
-    options?: { readonly mountFrom?: string | undefined }
+    options?: PutBlobOptions
   ): Effect.fn.Return<PutBlobOutcome, Failure | E, R> {
     yield* base(remote)
     yield* check(blob)
     const from = yield* mountable(remote, options?.mountFrom)
-    const hasher = yield* hashers(blob.digest)
+    const known = yield* hashers(blob.digest)
+    const hasher = options?.isVerified === true ? undefined : known
     const chunkSize = yield* chunkSizeOf(remote)
     const context = yield* Effect.context<R>()
     const source = (skip: number): Stream.Stream<Uint8Array, SourceFailure<E | DigestMismatch | SizeMismatch>> =>
-      guarded(content, blob, hasher, skip).pipe(
-        Stream.mapError((error) => new SourceFailure(error)),
-        Stream.provideContext(context)
-      )
+      Stream.provideContext(guarded(content, blob, hasher, skip, (error) => new SourceFailure(error)), context)
     const upload: Upload<E | DigestMismatch | SizeMismatch> = {
       remote,
       blob,
