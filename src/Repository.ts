@@ -151,6 +151,17 @@ export interface Repository {
     options?: PutBlobOptions
   ) => Effect.Effect<PutBlobOutcome, Failure | E, R>
 
+  /**
+   * Stores a blob whose length and digest nobody knows before its last byte, and gives them back; the digest is by sha256
+   * unless told otherwise. A registry gets it in chunks, two of which are in memory at a time.
+   */
+  readonly uploadBlob?:
+    | (<E, R>(
+      content: Stream.Stream<Uint8Array, E, R>,
+      options?: { readonly algorithm?: Digest.Algorithm | undefined }
+    ) => Effect.Effect<Pick<Descriptor.Descriptor, "digest" | "size">, Failure | E, R>)
+    | undefined
+
   /** The tags, in the order the registry lists them. */
   readonly tags: Stream.Stream<string, Failure>
 

@@ -14,7 +14,7 @@ import { putWithReferrers } from "./referrersTag.js"
 import type { Remote } from "./remote.js"
 import { deleteManifest } from "./removal.js"
 import { tags } from "./tags.js"
-import { mountBlob, putBlob } from "./upload.js"
+import { mountBlob, putBlob, uploadBlob } from "./upload.js"
 
 export interface Options {
   readonly transport: Transport
@@ -29,6 +29,7 @@ export interface Options {
 
 /** What a registry may refuse is still there to be asked for. */
 export interface RemoteRepository extends Repository {
+  readonly uploadBlob: NonNullable<Repository["uploadBlob"]>
   readonly mountBlob: NonNullable<Repository["mountBlob"]>
   readonly referrers: NonNullable<Repository["referrers"]>
   readonly deleteManifest: NonNullable<Repository["deleteManifest"]>
@@ -48,6 +49,7 @@ export const makeRepository = (options: Options): RemoteRepository => {
     hasBlob: hasBlob(remote),
     getBlob: getBlob(remote),
     putBlob: putBlob(remote),
+    uploadBlob: uploadBlob(remote),
     tags: tags(remote),
     mountBlob: mountBlob(remote),
     referrers: referrers(remote),
