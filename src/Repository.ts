@@ -67,6 +67,19 @@ export type Failure = RegistryError | NotFound
 export type PutBlobOutcome = "Uploaded" | "Mounted"
 
 /**
+ * - `mountFrom`: a repository of the same registry that may have the blob
+ * - `isVerified`: the content fails instead of ending when its bytes are wrong, as that of `getBlob` does, so that they
+ *   need not be hashed a second time
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PutBlobOptions {
+  readonly mountFrom?: string | undefined
+  readonly isVerified?: boolean | undefined
+}
+
+/**
  * A part of a blob, in bytes. `length` is to the end by default.
  *
  * @since 0.1.0
@@ -135,8 +148,19 @@ export interface Repository {
   readonly putBlob: <E, R>(
     blob: Pick<Descriptor.Descriptor, "digest" | "size">,
     content: Stream.Stream<Uint8Array, E, R>,
-    options?: { readonly mountFrom?: string | undefined }
+    options?: PutBlobOptions
   ) => Effect.Effect<PutBlobOutcome, Failure | E, R>
+
+  /**
+   * Stores a blob whose length and digest nobody knows before its last byte, and gives them back; the digest is by sha256
+   * unless told otherwise. A registry gets it in chunks, two of which are in memory at a time.
+   */
+  readonly uploadBlob?:
+    | (<E, R>(
+      content: Stream.Stream<Uint8Array, E, R>,
+      options?: { readonly algorithm?: Digest.Algorithm | undefined }
+    ) => Effect.Effect<Pick<Descriptor.Descriptor, "digest" | "size">, Failure | E, R>)
+    | undefined
 
   /** The tags, in the order the registry lists them. */
   readonly tags: Stream.Stream<string, Failure>
@@ -171,6 +195,7 @@ export interface Repository {
  * @category models
  */
 export interface CompleteRepository extends Repository {
+  readonly uploadBlob: NonNullable<Repository["uploadBlob"]>
   readonly mountBlob: NonNullable<Repository["mountBlob"]>
   readonly referrers: NonNullable<Repository["referrers"]>
   readonly deleteManifest: NonNullable<Repository["deleteManifest"]>

@@ -174,6 +174,14 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
         return "Uploaded"
       }),
 
+      uploadBlob: (content, options) =>
+        Effect.map(collect(content), (bytes) => {
+          const digest = Digest.fromBytes(bytes, options?.algorithm)
+          contentOf(name).blobs.set(digest, bytes)
+          session.markBlob(registry, name, digest)
+          return { digest, size: bytes.byteLength }
+        }),
+
       mountBlob: Effect.fnUntraced(function*(blob, from) {
         const digest = yield* checkDigest(blob.digest)
         return mount(digest, yield* checkName(from))

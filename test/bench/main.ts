@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import { availableParallelism, cpus } from "node:os"
 import { obtain } from "../real/busybox.js"
 import * as Fixture from "../real/fixture.js"
-import { writeLargeImage } from "../real/large.js"
+import { tar, writeLargeImage } from "../real/large.js"
 import * as Registry from "../real/registry.js"
 import { run } from "../real/run.js"
 import { writeImage } from "../real/storage.js"
@@ -27,6 +27,10 @@ class BenchError extends Data.TaggedError("BenchError")<{ readonly reason: strin
   }
 }
 
+/** What makes an image as large as those that people ship: two layers of noise, 24 and 6 MiB. */
+const noise = (architecture: string) =>
+  [24, 6].map((size) => Buffer.concat(Array.from(tar(size * 1024 * 1024, `${architecture} ${size}`))))
+
 /** Puts what a case copies into the source registry; says what it is. */
 const prepare = Effect.fnUntraced(function*(name: CaseName, source: Registry.Registry, options: Options) {
   if (name === "large") {
@@ -38,15 +42,15 @@ const prepare = Effect.fnUntraced(function*(name: CaseName, source: Registry.Reg
     }
   }
   const packages = yield* Effect.promise(obtain)
-  if (packages.lacks !== undefined) return yield* new BenchError({ reason: `the index case: ${packages.lacks}` })
-  const image = yield* Fixture.build(packages, "oci")
-  yield* writeImage(source.storage, "bench/index", "1", image)
+  if (packages.lacks !== undefined) return yield* new BenchError({ reason: `the ${name} case: ${packages.lacks}` })
+  const image = yield* Fixture.build(packages, "oci", name === "small" ? () => [] : noise)
+  yield* writeImage(source.storage, `bench/${name}`, "1", image)
   const bytes = image.blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0)
   return {
     title: `index of ${image.images.length} platforms, ${image.blobs.length} blobs, ${
       (bytes / 1024 / 1024).toFixed(1)
     } MiB`,
-    reference: `${source.host}/bench/index:1`,
+    reference: `${source.host}/bench/${name}:1`,
     digest: image.index.descriptor.digest
   }
 })

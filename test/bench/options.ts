@@ -4,18 +4,18 @@ import { parseArgs } from "node:util"
 export const usage = `npm run bench -- [options]
 
   --json FILE          write all figures to FILE as JSON
-  --cases LIST         of: large, index (both by default)
+  --cases LIST         of: large, index, small (all by default)
   --peers LIST         of: skopeo, crane (both by default)
   --large-size MIB     size of the large layer (1024 by default)
   --large-runs N       rounds of the large case (3 by default)
-  --index-runs N       rounds of the index case (5 by default)
+  --index-runs N       rounds of the index and small cases (5 by default)
   --no-build           measure the dist/ that is there
   --help
 
 Needs docker-registry and GNU time; a peer is looked for on the PATH or under SKOPEO=FILE, CRANE=FILE.
 `
 
-export type CaseName = "large" | "index"
+export type CaseName = "large" | "index" | "small"
 export type PeerName = "skopeo" | "crane"
 
 export interface Options {
@@ -28,7 +28,7 @@ export interface Options {
   readonly build: boolean
 }
 
-const isCase = (name: string): name is CaseName => name === "large" || name === "index"
+const isCase = (name: string): name is CaseName => name === "large" || name === "index" || name === "small"
 const isPeer = (name: string): name is PeerName => name === "skopeo" || name === "crane"
 
 const list = <A extends string>(option: string, value: string, is: (name: string) => name is A): ReadonlyArray<A> =>
@@ -51,7 +51,7 @@ export const parse = (args: ReadonlyArray<string>): Options | undefined => {
     args: [...args],
     options: {
       json: { type: "string" },
-      cases: { type: "string", default: "large,index" },
+      cases: { type: "string", default: "large,index,small" },
       peers: { type: "string", default: "skopeo,crane" },
       "large-size": { type: "string", default: "1024" },
       "large-runs": { type: "string", default: "3" },
@@ -66,7 +66,11 @@ export const parse = (args: ReadonlyArray<string>): Options | undefined => {
     cases: list("cases", values.cases, isCase),
     peers: list("peers", values.peers, isPeer),
     largeSize: count("large-size", values["large-size"]) * 1024 * 1024,
-    runs: { large: count("large-runs", values["large-runs"]), index: count("index-runs", values["index-runs"]) },
+    runs: {
+      large: count("large-runs", values["large-runs"]),
+      index: count("index-runs", values["index-runs"]),
+      small: count("index-runs", values["index-runs"])
+    },
     build: !values["no-build"]
   }
 }

@@ -39,7 +39,7 @@ describe("the benchmark's figures", () => {
       cases: ["index"],
       peers: ["crane"],
       largeSize: 3 * 1024 * 1024,
-      runs: { large: 3, index: 2 },
+      runs: { large: 3, index: 2, small: 2 },
       build: true
     })
     assert.isUndefined(parse(["--help"]))

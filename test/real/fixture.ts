@@ -108,6 +108,7 @@ const platformImage = (
       rootfs: { type: "layers", diff_ids: tars.map((tar) => Digest.fromBytes(tar)) },
       history: [
         { created, created_by: `busybox-static:${architecture}` },
+        ...tars.slice(2).map(() => ({ created, created_by: "noise" })),
         { created, created_by: "accounts and /bin/sh" }
       ]
     }),
@@ -132,15 +133,19 @@ const platformImage = (
   }
 }
 
-/** Needs the packages to be there. */
-export const build = Effect.fnUntraced(function*(packages: Packages, format: Format) {
+/** Needs the packages to be there. `more` are tars of further layers, in front of the shared one. */
+export const build = Effect.fnUntraced(function*(
+  packages: Packages,
+  format: Format,
+  more: (architecture: Architecture) => ReadonlyArray<Uint8Array> = () => []
+) {
   const shared = yield* accounts()
   const images = yield* Effect.forEach(
     Object.entries(packages.files) as Array<[Architecture, string]>,
     ([architecture, file]) =>
       Effect.map(
         run("dpkg-deb", ["--fsys-tarfile", file]),
-        (output) => platformImage(architecture, [output.stdout, shared], format)
+        (output) => platformImage(architecture, [output.stdout, ...more(architecture), shared], format)
       )
   )
   const index = manifest(

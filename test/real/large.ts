@@ -33,9 +33,12 @@ const tarHeader = (size: number): Uint8Array => {
   return header
 }
 
-/** The tar in pieces of 1 MiB; the noise is AES-CTR over zeros, as fast as the processor and the same every time. */
-export function* tar(size: number): Generator<Uint8Array> {
-  const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16, "noise"), Buffer.alloc(16))
+/**
+ * The tar in pieces of 1 MiB; the noise is AES-CTR over zeros, as fast as the processor and the same every time for the
+ * same seed.
+ */
+export function* tar(size: number, seed = "noise"): Generator<Uint8Array> {
+  const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16))
   const zeros = Buffer.alloc(piece)
   yield tarHeader(size)
   for (let left = size; left > 0; left -= piece) yield cipher.update(left < piece ? zeros.subarray(0, left) : zeros)

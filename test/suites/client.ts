@@ -404,6 +404,14 @@ export const suite = (name: string, environment: Environment) => {
           assert.isTrue(yield* repository.hasBlob(blob.digest))
           const back = yield* Stream.runCollect(repository.getBlob(blob))
           assert.deepStrictEqual(Buffer.concat(Chunk.toArray(back)), Buffer.from(raw))
+          const unknown = Stream.make(utf8("a stream "), utf8("of unknown "), utf8("length"))
+          const uploaded = yield* repository.uploadBlob?.(unknown, { algorithm: "sha512" }) ?? Effect.die("no upload")
+          assert.deepStrictEqual(uploaded, {
+            digest: Digest.fromBytes(utf8("a stream of unknown length"), "sha512"),
+            size: 26
+          })
+          assert.isTrue(yield* repository.hasBlob(uploaded.digest))
+          assert.strictEqual(yield* destination.server.openUploads, 0)
         })
       )
     })

@@ -75,7 +75,7 @@ export const run = Effect.fnUntraced(function*(
     const content = Stream.mapError(source.getBlob(blob), (cause) => sided.make("source", cause))
     const mountFrom = mountSource(source, destination, blob.digest)
     if (mountFrom === undefined && (yield* sided.destination(destination.hasBlob(blob.digest)))) return "Existed"
-    return yield* sided.destination(destination.putBlob(blob, content, { mountFrom }))
+    return yield* sided.destination(destination.putBlob(blob, content, { mountFrom, isVerified: true }))
   }, (effect, { digest, size }) => Effect.withSpan(effect, "Copy.blob", { attributes: { digest, size } }))
 
   const copyBlob = (blob: Descriptor.Descriptor) =>

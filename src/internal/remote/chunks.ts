@@ -5,50 +5,81 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Digest from "../../Digest.js"
 import type { Failure } from "../../Repository.js"
 import { pieces } from "./content.js"
 import { withParameter } from "./location.js"
 import { push, success } from "./remote.js"
 import { acknowledged, advance, checkDigest, type UploadSession } from "./session.js"
-import { progress, recover, Restart, type SourceFailure, type Upload } from "./uploading.js"
+import { type BlobUpload, progress, recover, Restart, type SourceFailure, type Upload } from "./uploading.js"
 
 /** A chunk is in memory while it is sent, so that it can be sent again. */
 export const sendChunks = <E>(
-  upload: Upload<E>,
+  upload: BlobUpload<E>,
   session: UploadSession,
   chunkSize: number
 ): Effect.Effect<void, Failure | Restart | SourceFailure<E>> =>
   Effect.suspend(() => {
+    const { digest, size } = upload.blob
     let position = 0
     return Stream.runForEach(pieces(upload.source(0), chunkSize), (bytes) => {
-      const chunk: Chunk = { start: position, end: position + bytes.byteLength, bytes }
-      position = chunk.end
-      return send(upload, session, chunk, chunk.start, false)
+      const start = position
+      position += bytes.byteLength
+      return sendChunk(upload, session, { start, bytes, closing: position === size ? digest : undefined })
     })
+  })
+
+/**
+ * Content of unknown length, hashed on its way. The newest chunk is held back until there is another or it turns out to
+ * be the last, which goes with the closing PUT.
+ */
+export const sendUnknown = <E>(
+  upload: Upload<E>,
+  session: UploadSession,
+  chunkSize: number,
+  algorithm: Digest.Algorithm
+): Effect.Effect<{ readonly digest: Digest.Digest; readonly size: number }, Failure | Restart | SourceFailure<E>> =>
+  Effect.suspend(() => {
+    const hasher = Digest.makeHasher(algorithm)
+    let held: Chunk = { start: 0, bytes: new Uint8Array(0), closing: undefined }
+    const each = (bytes: Uint8Array) => {
+      const before = held
+      held = { start: hasher.size, bytes, closing: undefined }
+      hasher.update(bytes)
+      return before.bytes.byteLength === 0 ? Effect.void : sendChunk(upload, session, before)
+    }
+    return Stream.runForEach(pieces(upload.source(0), chunkSize), each).pipe(
+      Effect.flatMap(() => {
+        const blob = { digest: hasher.digest(), size: hasher.size }
+        return Effect.as(sendChunk(upload, session, { ...held, closing: blob.digest }), blob)
+      })
+    )
   })
 
 interface Chunk {
   readonly start: number
-  readonly end: number
   readonly bytes: Uint8Array
+  /** The digest of the whole, of its last chunk. */
+  readonly closing: Digest.Digest | undefined
 }
 
-const send = <E>(
+const endOf = (chunk: Chunk): number => chunk.start + chunk.bytes.byteLength
+
+const sendChunk = <E>(
   upload: Upload<E>,
   session: UploadSession,
   chunk: Chunk,
-  from: number,
-  again: boolean
+  from = chunk.start,
+  again = false
 ): Effect.Effect<void, Failure | Restart> => {
-  const { digest, size } = upload.blob
-  const last = chunk.end === size
+  const { closing } = chunk
   const bytes = chunk.bytes.subarray(from - chunk.start)
   return upload.remote.transport.execute({
-    method: last ? "PUT" : "PATCH",
+    method: closing === undefined ? "PATCH" : "PUT",
     registry: upload.remote.registry,
-    url: last ? withParameter(session.location, "digest", digest) : session.location,
+    url: closing === undefined ? session.location : withParameter(session.location, "digest", closing),
     scopes: push(upload.remote.name),
-    headers: bytes.byteLength === 0 ? undefined : { "content-range": `${from}-${chunk.end - 1}` },
+    headers: bytes.byteLength === 0 ? undefined : { "content-range": `${from}-${endOf(chunk) - 1}` },
     body: { _tag: "Bytes", bytes, contentType: "application/octet-stream" },
     // ECR answers a PATCH with 201, Google with 204.
     accept: success,
@@ -57,9 +88,9 @@ const send = <E>(
     Effect.scoped,
     // What a 2xx says of the range is not asked: ECR repeats that of the first chunk (R-051).
     Effect.flatMap((response): Effect.Effect<void, Failure> =>
-      last ? checkDigest(response, digest) : advance(session, response)
+      closing === undefined ? advance(session, response) : checkDigest(response, closing)
     ),
-    Effect.tap(() => Effect.sync(() => progress(upload, chunk.end))),
+    Effect.tap(() => Effect.sync(() => progress(upload, endOf(chunk)))),
     Effect.catchAll((error) => resume(upload, session, chunk, error, again))
   )
 }
@@ -74,10 +105,11 @@ const resume = <E>(
   Effect.flatMap(
     Effect.zipRight(recover(upload, session, error, again), acknowledged(session)),
     (bytes) => {
-      if (bytes === undefined || bytes < chunk.start || bytes > chunk.end) return Effect.fail(new Restart(error))
+      const end = endOf(chunk)
+      if (bytes === undefined || bytes < chunk.start || bytes > end) return Effect.fail(new Restart(error))
       progress(upload, bytes)
-      return bytes === chunk.end && chunk.end < upload.blob.size
+      return bytes === end && chunk.closing === undefined
         ? Effect.void
-        : send(upload, session, chunk, bytes, true)
+        : sendChunk(upload, session, chunk, bytes, true)
     }
   )

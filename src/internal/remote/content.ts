@@ -16,30 +16,34 @@ export type Blob = Pick<Descriptor.Descriptor, "digest" | "size">
 
 /**
  * The content, of which the bytes that complete its size come only after all of it was found right: a registry never
- * gets a whole body of wrong bytes, and nothing of content that fails at its very end. The first `skip` bytes are
- * hashed but left out: the registry has them.
+ * gets a whole body of wrong bytes, and nothing of content that fails at its very end. Without a hasher it is the
+ * content that fails when its bytes are wrong; only their number is checked. The first `skip` bytes are hashed but left
+ * out: the registry has them.
  */
-export const guarded = <E, R>(
+export const guarded = <E, R, E2>(
   content: Stream.Stream<Uint8Array, E, R>,
   blob: Blob,
-  hasher: () => Digest.Hasher,
-  skip: number
-): Stream.Stream<Uint8Array, E | DigestMismatch | SizeMismatch, R> =>
-  scan(content, () => {
+  hasher: (() => Digest.Hasher) | undefined,
+  skip: number,
+  mapError: (error: E | DigestMismatch | SizeMismatch) => E2
+): Stream.Stream<Uint8Array, E2, R> =>
+  scan<E, R, DigestMismatch | SizeMismatch, E2>(content, () => {
     const resource = `blob ${blob.digest}`
-    const hash = hasher()
+    const hash = hasher?.()
+    let size = 0
     let held = Chunk.empty<Uint8Array>()
     return {
       onChunk: (chunk) => {
         const passed: Array<Uint8Array> = []
         for (const bytes of chunk) {
           if (bytes.byteLength > 0) {
-            const before = hash.size
+            const before = size
             const after = before + bytes.byteLength
             if (after > blob.size) {
               return { _tag: "Fail", error: new SizeMismatch({ resource, expected: blob.size, actual: after }) }
             }
-            hash.update(bytes)
+            size = after
+            hash?.update(bytes)
             const rest = before >= skip ? bytes : bytes.subarray(Math.min(skip - before, bytes.byteLength))
             if (rest.byteLength > 0) {
               if (after === blob.size) held = Chunk.of(rest)
@@ -49,16 +53,21 @@ export const guarded = <E, R>(
         }
         return { _tag: "Pass", chunk: Chunk.unsafeFromArray(passed) }
       },
-      onEnd: () => Effect.as(conclude(hash, blob, resource), held)
+      onEnd: () =>
+        hash === undefined
+          ? size === blob.size
+            ? Effect.succeed(held)
+            : Effect.fail(new SizeMismatch({ resource, expected: blob.size, actual: size }))
+          : Effect.as(conclude(hash, blob, resource), held)
     }
-  })
+  }, mapError)
 
 /** The bytes in pieces of exactly `size`, the last one of what is left. */
 export const pieces = <E, R>(
   content: Stream.Stream<Uint8Array, E, R>,
   size: number
 ): Stream.Stream<Uint8Array, E, R> =>
-  scan<E, R, never>(content, () => {
+  scan<E, R, never, E>(content, () => {
     let piece = new Uint8Array(0)
     let filled = 0
     return {
@@ -83,7 +92,7 @@ export const pieces = <E, R>(
       },
       onEnd: () => Effect.succeed(filled === 0 ? Chunk.empty() : Chunk.of(piece.subarray(0, filled)))
     }
-  })
+  }, (error) => error)
 
 /** A maker of hashers for a digest, or `InvalidInput` where the algorithm cannot be computed (R-026). */
 export const hashers = (digest: Digest.Digest): Effect.Effect<() => Digest.Hasher, InvalidInput> =>

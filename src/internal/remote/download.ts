@@ -116,6 +116,16 @@ interface Connection {
 }
 
 /**
+ * Bytes that are passed on together: what is behind them works once for each batch, and that is what costs. Sockets give
+ * 64 KiB at a time.
+ */
+interface Batch {
+  readonly parts: Array<Uint8Array>
+  size: number
+}
+const batchSize = 256 * 1024
+
+/**
  * One connection after another until all is there. Pull by pull and not as streams upon streams: each layer would cost
  * every chunk its share of the throughput.
  */
@@ -123,6 +133,18 @@ const reading = (transfer: Transfer, scope: Scope.Scope): Pull => {
   let connection: Connection | undefined
   /** What had come when the connection was made. */
   let before = 0
+  let batch: Batch = { parts: [], size: 0 }
+  /** What is to be done when the batch has been passed on. */
+  let then: Pull | undefined
+
+  /** Passes on what has come before anything else happens. */
+  const flush = (after: Pull): Pull => {
+    if (batch.size === 0) return after
+    const chunk = Chunk.unsafeFromArray(batch.parts)
+    batch = { parts: [], size: 0 }
+    then = after
+    return Exit.succeed(chunk)
+  }
 
   const close = Effect.suspend(() => {
     const closing = connection === undefined ? Effect.void : Scope.close(connection.scope, Exit.void)
@@ -178,18 +200,27 @@ const reading = (transfer: Transfer, scope: Scope.Scope): Pull => {
   })
 
   const next: Pull = Effect.suspend((): Pull => {
+    if (then !== undefined) {
+      const after = then
+      then = undefined
+      return after
+    }
     if (transfer.done) return end
     if (connection === undefined) return connect
     const current = connection
     return Effect.matchEffect(current.pull, {
-      onSuccess: (chunk) => take(transfer, current, chunk, next),
+      onSuccess: (chunk) => {
+        const excess = take(transfer, current, chunk, batch)
+        if (excess !== undefined) return flush(Effect.fail(Option.some(excess)))
+        return transfer.done || batch.size >= batchSize ? flush(next) : next
+      },
       onFailure: (error): Pull => {
         if (Option.isSome(error)) {
-          return isFinal(error.value) ? Effect.fail(error) : resume(error.value)
+          return flush(isFinal(error.value) ? Effect.fail(error) : resume(error.value))
         }
         const short = shortfall(transfer, current)
-        if (short === undefined) return end
-        return short._tag === "Cut" ? resume(short.error) : Effect.fail(Option.some(short))
+        if (short === undefined) return flush(end)
+        return flush(short._tag === "Cut" ? resume(short.error) : Effect.fail(Option.some(short)))
       }
     })
   })
@@ -266,29 +297,36 @@ const placed = (transfer: Transfer, response: Response): number | Effect.Effect<
 const mismatch = ({ resource }: Transfer, expected: number, actual: number) =>
   new SizeMismatch({ resource, expected, actual })
 
-/** A chunk of an answer without what is to be left out, counted and hashed, and not more of it than is wanted. */
-const take = (transfer: Transfer, connection: Connection, chunk: Chunk.Chunk<Uint8Array>, next: Pull): Pull => {
+/**
+ * Adds what came to the batch: without what is to be left out, counted and hashed, and not more than is wanted. An answer
+ * that holds more than the blob is a mismatch.
+ */
+const take = (
+  transfer: Transfer,
+  connection: Connection,
+  chunk: Chunk.Chunk<Uint8Array>,
+  batch: Batch
+): SizeMismatch | undefined => {
   const { hasher } = transfer
-  const passed: Array<Uint8Array> = []
   for (const input of chunk) {
     const jump = Math.min(connection.skip, input.byteLength)
     connection.skip -= jump
     const rest = jump === 0 ? input : input.subarray(jump)
     const left = transfer.wanted === undefined ? Infinity : transfer.wanted - transfer.received
     if (hasher !== undefined && rest.byteLength > left) {
-      const actual = transfer.received + rest.byteLength
-      return Effect.fail(Option.some(mismatch(transfer, transfer.wanted ?? 0, actual)))
+      return mismatch(transfer, transfer.wanted ?? 0, transfer.received + rest.byteLength)
     }
     const part = rest.byteLength > left ? rest.subarray(0, left) : rest
     if (part.byteLength > 0) {
       hasher?.update(part)
       transfer.received += part.byteLength
-      passed.push(part)
+      batch.parts.push(part)
+      batch.size += part.byteLength
     }
   }
   // Of a part the rest is not read; behind a whole blob nothing more may come.
   if (hasher === undefined && transfer.received === transfer.wanted) transfer.done = true
-  return passed.length === 0 ? next : Exit.succeed(Chunk.unsafeFromArray(passed))
+  return undefined
 }
 
 /** What is wrong with an answer that has ended here. */

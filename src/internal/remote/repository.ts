@@ -14,7 +14,7 @@ import { putWithReferrers } from "./referrersTag.js"
 import type { Remote } from "./remote.js"
 import { deleteManifest } from "./removal.js"
 import { tags } from "./tags.js"
-import { mountBlob, putBlob } from "./upload.js"
+import { mountBlob, putBlob, uploadBlob } from "./upload.js"
 
 export interface Options {
   readonly transport: Transport
@@ -40,6 +40,7 @@ export const makeRepository = (options: Options): CompleteRepository => {
     hasBlob: hasBlob(remote),
     getBlob: getBlob(remote),
     putBlob: putBlob(remote),
+    uploadBlob: uploadBlob(remote),
     tags: tags(remote),
     mountBlob: mountBlob(remote),
     referrers: referrers(remote),

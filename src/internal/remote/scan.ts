@@ -3,9 +3,10 @@
  *
  * @internal
  */
-import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
 /** What becomes of a chunk: it is passed on, or the stream fails. */
@@ -20,26 +21,38 @@ export interface Scanner<E> {
   readonly onEnd: () => Effect.Effect<Chunk.Chunk<Uint8Array>, E>
 }
 
-/** The stream with a scanner of its own for each run, as a single layer over it. */
-export const scan = <E, R, E2>(
+/**
+ * The stream with a scanner of its own for each run. Pull by pull, so that it is a single layer over the stream, errors
+ * included.
+ */
+export const scan = <E, R, E2, E3>(
   stream: Stream.Stream<Uint8Array, E, R>,
-  make: () => Scanner<E2>
-): Stream.Stream<Uint8Array, E | E2, R> =>
-  Stream.suspend(() => {
+  make: () => Scanner<E2>,
+  mapError: (error: E | E2) => E3
+): Stream.Stream<Uint8Array, E3, R> =>
+  Stream.fromPull(Effect.map(Stream.toPull(stream), (pull) => {
+    type Next = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E3>, R>
     const scanner = make()
-    type Loop = Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array>, E | E2, E, unknown, unknown>
-    const loop: Loop = Channel.readWithCause({
-      onInput: (chunk: Chunk.Chunk<Uint8Array>): Loop => {
-        const step = scanner.onChunk(chunk)
-        switch (step._tag) {
-          case "Pass":
-            return Chunk.isEmpty(step.chunk) ? loop : Channel.flatMap(Channel.write(step.chunk), () => loop)
-          case "Fail":
-            return Channel.fail(step.error)
-        }
-      },
-      onFailure: (cause): Loop => Channel.failCause(cause),
-      onDone: (): Loop => Channel.flatMap(Channel.fromEffect(Effect.suspend(scanner.onEnd)), Channel.write)
-    })
-    return Stream.pipeThroughChannel(stream, loop)
-  })
+    let hasEnded = false
+    const fail = (error: E | E2) => Effect.fail(Option.some(mapError(error)))
+    const next: Next = Effect.suspend((): Next =>
+      hasEnded ? Effect.fail(Option.none()) : Effect.matchEffect(pull, {
+        onSuccess: (chunk): Next => {
+          const step = scanner.onChunk(chunk)
+          if (step._tag === "Fail") return fail(step.error)
+          return Chunk.isEmpty(step.chunk) ? next : Exit.succeed(step.chunk)
+        },
+        onFailure: Option.match({
+          onSome: (error): Next => fail(error),
+          onNone: () => {
+            hasEnded = true
+            return Effect.matchEffect(scanner.onEnd(), {
+              onSuccess: (last): Next => Chunk.isEmpty(last) ? next : Exit.succeed(last),
+              onFailure: (error): Next => fail(error)
+            })
+          }
+        })
+      })
+    )
+    return next
+  }))

@@ -20,7 +20,6 @@ const patience = "5 seconds"
 
 export interface UploadSession {
   readonly remote: Remote
-  readonly digest: Digest.Digest
   /** The newest address that the registry gave (R-044). */
   location: string
   /** Closed by a PUT, or gone: there is nothing to cancel. */
@@ -52,36 +51,41 @@ export const refused = (error: UnexpectedStatus): UploadInvalid => {
   return new UploadInvalid({ method, url, status, errors, reason })
 }
 
+/** A blob that may be had from another repository instead. */
+export interface Mount {
+  readonly digest: Digest.Digest
+  readonly from: string
+}
+
 /** R-053, R-049: the address that opens a session, and what it may have to do. */
-const opening = (path: string, digest: Digest.Digest, from: string | undefined): string => {
+const opening = (path: string, algorithm: string, mount: Mount | undefined): string => {
   const uploads = `${path}/blobs/uploads/`
-  const algorithm = Digest.algorithm(digest)
-  const url = from === undefined
+  const url = mount === undefined
     ? uploads
-    : withParameter(withParameter(uploads, "mount", digest), "from", from)
+    : withParameter(withParameter(uploads, "mount", mount.digest), "from", mount.from)
   return algorithm === "sha256" ? url : withParameter(url, "digest-algorithm", algorithm)
 }
 
 /** A POST that opens a session, or mounts the blob at once (undefined). */
 const post = (
   remote: Remote,
-  digest: Digest.Digest,
-  from: string | undefined
+  algorithm: string,
+  mount: Mount | undefined
 ): Effect.Effect<UploadSession | undefined, Failure, Scope.Scope> =>
   Effect.flatMap(base(remote), (path) =>
     // To open a second session after a lost answer does no harm: the first expires.
     Effect.scoped(remote.transport.execute({
       method: "POST",
       registry: remote.registry,
-      url: opening(path, digest, from),
-      scopes: from === undefined ? push(remote.name) : [...push(remote.name), ...pull(from)],
+      url: opening(path, algorithm, mount),
+      scopes: mount === undefined ? push(remote.name) : [...push(remote.name), ...pull(mount.from)],
       accept: success,
       replay: true
     }))).pipe(
       orNotFound("repository", `${remote.registry}/${remote.name}`),
       Effect.flatMap((response): Effect.Effect<UploadSession | undefined, RegistryError> => {
-        if (from !== undefined && response.status === 201) {
-          return Effect.as(checkDigest(response, digest), undefined)
+        if (mount !== undefined && response.status === 201) {
+          return Effect.as(checkDigest(response, mount.digest), undefined)
         }
         const location = resolve(response.headers["location"] ?? "", response.url)
         if (location === undefined) {
@@ -92,7 +96,6 @@ const post = (
         const minimum = Number(response.headers["oci-chunk-min-length"] ?? 0)
         return Effect.succeed({
           remote,
-          digest,
           location,
           finished: false,
           minimum: Number.isSafeInteger(minimum) && minimum > 0 ? minimum : 0
@@ -128,18 +131,18 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
   )
 
 /**
- * A session of the scope, or undefined when the blob was mounted from `from` (R-053). A mount that is declined goes on
+ * A session of the scope, or undefined when the blob was mounted (R-053). A mount that is declined goes on
  * in the session that came instead; one that fails is forgotten and a plain session opened.
  */
 export const open = (
   remote: Remote,
-  digest: Digest.Digest,
-  from: string | undefined
+  algorithm: string,
+  mount: Mount | undefined
 ): Effect.Effect<UploadSession | undefined, Failure, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) => {
-    const plain = restore(post(remote, digest, undefined))
-    const opened = from === undefined ? plain : Effect.catchAll(restore(post(remote, digest, from)), () => {
-      remote.session.forgetBlob(remote.registry, from, digest)
+    const plain = restore(post(remote, algorithm, undefined))
+    const opened = mount === undefined ? plain : Effect.catchAll(restore(post(remote, algorithm, mount)), () => {
+      remote.session.forgetBlob(remote.registry, mount.from, mount.digest)
       return plain
     })
     return Effect.tap(opened, (session) =>
@@ -154,7 +157,7 @@ export const mount = (
 ): Effect.Effect<boolean, Failure> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.tap(
-      restore(post(remote, digest, from)),
+      restore(post(remote, Digest.algorithm(digest), { digest, from })),
       (session) => session === undefined ? Effect.void : Effect.addFinalizer(() => cancel(session))
     )
   ).pipe(

@@ -4,16 +4,18 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Digest from "../../Digest.js"
 import { type DigestMismatch, InvalidInput, type SizeMismatch } from "../../RegistryError.js"
-import type { Failure, PutBlobOutcome } from "../../Repository.js"
+import type { Failure, PutBlobOptions, PutBlobOutcome } from "../../Repository.js"
 import { canonical } from "../http/host.js"
 import { checkDigest, checkName } from "../names.js"
-import { sendChunks } from "./chunks.js"
+import { sendChunks, sendUnknown } from "./chunks.js"
 import { type Blob, guarded, hashers } from "./content.js"
 import { base, type Remote } from "./remote.js"
-import { mount, open } from "./session.js"
-import { Restart, SourceFailure, type Upload } from "./uploading.js"
+import { type Mount, mount, open } from "./session.js"
+import { type BlobUpload, Restart, SourceFailure, type Upload } from "./uploading.js"
 import { sendWhole } from "./whole.js"
 
 /** The largest chunk, in bytes, that a registry can make this library hold in memory. */
@@ -37,52 +39,53 @@ export const putBlob = (remote: Remote) =>
   Effect.fnUntraced(function*<E, R>(
     blob: Blob,
     content: Stream.Stream<Uint8Array, E, R>,
-    options?: { readonly mountFrom?: string | undefined }
+    options?: PutBlobOptions
   ): Effect.fn.Return<PutBlobOutcome, Failure | E, R> {
     yield* base(remote)
     yield* check(blob)
     const from = yield* mountable(remote, options?.mountFrom)
-    const hasher = yield* hashers(blob.digest)
+    const known = yield* hashers(blob.digest)
+    const hasher = options?.isVerified === true ? undefined : known
     const chunkSize = chunkSizeOf(remote)
     const context = yield* Effect.context<R>()
     const source = (skip: number): Stream.Stream<Uint8Array, SourceFailure<E | DigestMismatch | SizeMismatch>> =>
-      guarded(content, blob, hasher, skip).pipe(
-        Stream.mapError((error) => new SourceFailure(error)),
-        Stream.provideContext(context)
-      )
-    const upload: Upload<E | DigestMismatch | SizeMismatch> = {
-      remote,
-      blob,
-      source,
-      chunkSize,
-      resumable: true,
-      failures: 0,
-      furthest: 0,
-      steps: 0
-    }
-    const outcome = yield* Effect.catchAll(
-      tries(upload, from),
-      (error): Effect.Effect<never, Failure | E> => Effect.fail(error instanceof SourceFailure ? error.error : error)
+      Stream.provideContext(guarded(content, blob, hasher, skip, (error) => new SourceFailure(error)), context)
+    const upload = { ...begin(remote, blob.digest, source), blob, chunkSize }
+    const outcome = yield* tries(
+      (mountFrom) => once(upload, mountFrom === undefined ? undefined : { digest: blob.digest, from: mountFrom }),
+      from
     )
     remote.session.markBlob(remote.registry, remote.name, blob.digest)
     return outcome
   })
 
-/** One session after another, until one comes to its end or it has failed too often. */
-const tries = <E>(
-  upload: Upload<E>,
-  from: string | undefined
-): Effect.Effect<PutBlobOutcome, Failure | SourceFailure<E>> =>
+const begin = <E>(remote: Remote, resource: string, source: Upload<E>["source"]): Upload<E> => ({
+  remote,
+  resource,
+  source,
+  resumable: true,
+  failures: 0,
+  furthest: 0,
+  steps: 0
+})
+
+/** One session after another, until one comes to its end or it has failed too often. A mount is tried once. */
+const tries = <A, E>(
+  once: (mountFrom: string | undefined) => Effect.Effect<A, Failure | Restart | SourceFailure<E>, Scope.Scope>,
+  mountFrom?: string
+): Effect.Effect<A, Failure | E> =>
   Effect.catchAll(
-    Effect.scoped(once(upload, from)),
-    (error): Effect.Effect<PutBlobOutcome, Failure | SourceFailure<E>> =>
-      error instanceof Restart ? tries(upload, undefined) : Effect.fail(error)
+    Effect.scoped(once(mountFrom)),
+    (error): Effect.Effect<A, Failure | E> =>
+      error instanceof Restart
+        ? tries(once)
+        : Effect.fail(error instanceof SourceFailure ? error.error : error)
   )
 
-const once = Effect.fnUntraced(function*<E>(upload: Upload<E>, from: string | undefined) {
+const once = Effect.fnUntraced(function*<E>(upload: BlobUpload<E>, mount: Mount | undefined) {
   // An empty body is complete with its headers, so there is no holding back: the content is run before.
   if (upload.blob.size === 0) yield* Stream.runDrain(upload.source(0))
-  const session = yield* open(upload.remote, upload.blob.digest, from)
+  const session = yield* open(upload.remote, Digest.algorithm(upload.blob.digest), mount)
   if (session === undefined) return "Mounted" as const
   const { chunkSize } = upload
   const size = Math.max(chunkSize ?? Infinity, session.minimum)
@@ -92,6 +95,36 @@ const once = Effect.fnUntraced(function*<E>(upload: Upload<E>, from: string | un
   session.finished = true
   return "Uploaded" as const
 })
+
+/** Chunks of content whose length nobody knows: two of them are in memory at a time. */
+const defaultChunkSize = 8 * 1024 * 1024
+
+/** A blob whose digest and size come with its last byte. */
+export const uploadBlob = (remote: Remote) =>
+  Effect.fnUntraced(function*<E, R>(
+    content: Stream.Stream<Uint8Array, E, R>,
+    options?: { readonly algorithm?: Digest.Algorithm | undefined }
+  ): Effect.fn.Return<Blob, Failure | E, R> {
+    yield* base(remote)
+    const algorithm = options?.algorithm ?? "sha256"
+    const chunkSize = chunkSizeOf(remote) ?? defaultChunkSize
+    const context = yield* Effect.context<R>()
+    const source = () => Stream.provideContext(Stream.mapError(content, (error) => new SourceFailure(error)), context)
+    const upload = begin(remote, "a blob of unknown length", source)
+    const blob = yield* tries(() =>
+      Effect.gen(function*() {
+        const session = yield* open(remote, algorithm, undefined)
+        // Without a mount there is always a session.
+        if (session === undefined) return yield* Effect.dieMessage("a session without a mount was mounted")
+        const size = Math.max(chunkSize, Math.min(session.minimum, maxDemanded))
+        const sent = yield* sendUnknown(upload, session, size, algorithm)
+        session.finished = true
+        return sent
+      })
+    )
+    remote.session.markBlob(remote.registry, remote.name, blob.digest)
+    return blob
+  })
 
 /** The mount alone: false when the registry would rather have the bytes. */
 export const mountBlob = (remote: Remote) =>

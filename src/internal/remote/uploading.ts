@@ -16,10 +16,10 @@ const maxSteps = 1000
 
 export interface Upload<E> {
   readonly remote: Remote
-  readonly blob: Blob
+  /** How messages name it. */
+  readonly resource: string
   /** The content, without its first bytes; run anew for each try. */
   readonly source: (skip: number) => Stream.Stream<Uint8Array, SourceFailure<E>>
-  readonly chunkSize: number | undefined
   /** Off once a registry was wrong about how much it has (ECR). */
   resumable: boolean
   /** Failures in a row without progress between them. */
@@ -27,6 +27,12 @@ export interface Upload<E> {
   /** The most bytes that a registry has acknowledged. */
   furthest: number
   steps: number
+}
+
+/** An upload of which digest and size are known before. */
+export interface BlobUpload<E> extends Upload<E> {
+  readonly blob: Blob
+  readonly chunkSize: number | undefined
 }
 
 /** The content itself failed: the fault is not the registry's, and another try is not for us to decide. */
@@ -82,7 +88,7 @@ export const recover = <E>(
   upload.failures++
   upload.steps++
   if (upload.failures > retries(upload.remote) || upload.steps > maxSteps) return Effect.fail(worded(error))
-  return Effect.logDebug(`the upload of ${upload.blob.digest} is tried again: ${error.message}`).pipe(
+  return Effect.logDebug(`the upload of ${upload.resource} is tried again: ${error.message}`).pipe(
     Effect.zipRight(pause(upload.failures)),
     Effect.zipRight(
       outcome === "Ask" && upload.resumable ? Effect.void : Effect.fail(new Restart(worded(error)))

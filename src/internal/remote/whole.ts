@@ -9,19 +9,19 @@ import type { Body } from "../http/transport.js"
 import { withParameter } from "./location.js"
 import { push, success } from "./remote.js"
 import { acknowledged, checkDigest, type UploadSession } from "./session.js"
-import { progress, recover, Restart, SourceFailure, type Upload } from "./uploading.js"
+import { type BlobUpload, progress, recover, Restart, SourceFailure } from "./uploading.js"
 
 const contentType = "application/octet-stream"
 
 const empty: Body = { _tag: "Bytes", bytes: new Uint8Array(0), contentType }
 
 export const sendWhole = <E>(
-  upload: Upload<E>,
+  upload: BlobUpload<E>,
   session: UploadSession
 ): Effect.Effect<void, Failure | Restart | SourceFailure<E>> => put(upload, session, 0)
 
 const put = <E>(
-  upload: Upload<E>,
+  upload: BlobUpload<E>,
   session: UploadSession,
   offset: number
 ): Effect.Effect<void, Failure | Restart | SourceFailure<E>> => {
@@ -50,7 +50,7 @@ const put = <E>(
 
 /** On from what the registry has by its own account. Nothing counts as a lost session: its state is unknown then. */
 const resume = <E>(
-  upload: Upload<E>,
+  upload: BlobUpload<E>,
   session: UploadSession,
   offset: number,
   error: Failure

@@ -18,7 +18,9 @@ describe("content", () => {
     ([all, skip, chunk]) =>
       Effect.gen(function*() {
         const whole = join(all)
-        const out = yield* collect(guarded(stream(all, chunk), blobOf(whole), () => Digest.makeHasher(), skip))
+        const out = yield* collect(
+          guarded(stream(all, chunk), blobOf(whole), () => Digest.makeHasher(), skip, (e) => e)
+        )
         assert.deepStrictEqual(Array.from(out), Array.from(whole.subarray(Math.min(skip, whole.byteLength))))
       })
   )
@@ -31,7 +33,7 @@ describe("content", () => {
         const blob = blobOf(right)
         if (blob.digest === Digest.fromBytes(join(all))) return
         let passed = 0
-        const error = yield* guarded(stream(all, 1), blob, () => Digest.makeHasher(), 0).pipe(
+        const error = yield* guarded(stream(all, 1), blob, () => Digest.makeHasher(), 0, (e) => e).pipe(
           Stream.runForEach((bytes) => Effect.sync(() => passed += bytes.byteLength)),
           Effect.flip
         )

@@ -236,6 +236,47 @@ describe("a registry's repository", () => {
       assert.isTrue(yield* store.hasBlob(blob.digest))
     }).pipe(Effect.provide(environment({ auth: { _tag: "Bearer", users } }))))
 
+  it.effect("uploads content of unknown length in chunks, the last with the closing PUT", () =>
+    Effect.gen(function*() {
+      for (
+        const [size, methods] of [[20_000, "PATCH PATCH PATCH PUT"], [6000, "PUT"], [6001, "PATCH PUT"], [0, "PUT"]]
+      ) {
+        const { repository, server, store } = yield* open(chunked)
+        const whole = sample(Number(size))
+        yield* server.clearRequests
+        const uploaded = yield* good(repository.uploadBlob(piecewise(whole, 1000)))
+        assert.deepStrictEqual(uploaded, blobOf(whole))
+        assert.isTrue(yield* store.hasBlob(uploaded.digest))
+        const sent = (yield* server.requests).filter(({ method }) => method === "PATCH" || method === "PUT")
+        assert.strictEqual(sent.map(({ method }) => method).join(" "), methods)
+        assert.strictEqual(yield* server.openUploads, 0)
+      }
+    }).pipe(Effect.provide(environment())))
+
+  it.effect("goes on with content of unknown length after each kind of failure, and gives up without a trace", () =>
+    Effect.gen(function*() {
+      for (
+        const fault of [
+          { kind: "patchUpload", nth: 2, action: { _tag: "Status", status: 503 } },
+          { kind: "patchUpload", nth: 2, action: { _tag: "CutUpload", after: 777 } },
+          { kind: "patchUpload", nth: 2, action: { _tag: "Reset", at: "after" } },
+          { kind: "putUpload", nth: 1, action: { _tag: "Reset", at: "before" } }
+        ] satisfies ReadonlyArray<Fault>
+      ) {
+        const { repository, server, store } = yield* open(chunked)
+        yield* server.setFaults([fault])
+        assert.deepStrictEqual(yield* good(repository.uploadBlob(content)), blob)
+        assert.isTrue(yield* store.hasBlob(blob.digest))
+        yield* store.deleteBlob?.(blob.digest) ?? Effect.void
+        assert.strictEqual(yield* server.openUploads, 0)
+      }
+      const { repository, server, store } = yield* open(chunked)
+      const broken = Stream.concat(content, Stream.fail("the source broke" as const))
+      assert.deepStrictEqual(yield* run(repository.uploadBlob(broken)), Exit.fail("the source broke" as const))
+      assert.isFalse(yield* store.hasBlob(blob.digest))
+      assert.strictEqual(yield* server.openUploads, 0)
+    }).pipe(Effect.provide(environment())))
+
   it.effect("commits nothing of wrong content, and leaves no session open", () =>
     Effect.gen(function*() {
       for (const options of [{}, chunked]) {
