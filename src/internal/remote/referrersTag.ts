@@ -27,10 +27,13 @@ const object = (raw: Uint8Array): Record<string, unknown> => {
 
 const isDescriptor = Schema.is(Schema.Struct({ mediaType: Schema.String, digest: Digest.Digest, size: Schema.Number }))
 
-/** The manifest that this one refers to, whatever kind of manifest it is. */
+/**
+ * The manifest that this one refers to, whatever kind of manifest it is. A digest by another algorithm than the
+ * registered ones may spell anything, `1.2:alpine` too, and a received manifest would choose which tag is rewritten.
+ */
 export const subjectOf = (raw: Uint8Array): { readonly digest: Digest.Digest } | undefined => {
   const { subject } = object(raw)
-  return isDescriptor(subject) ? subject : undefined
+  return isDescriptor(subject) && Digest.isSupported(subject.digest) ? subject : undefined
 }
 
 /** R-074: how a list of referrers describes a manifest. */
