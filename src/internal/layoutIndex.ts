@@ -12,6 +12,7 @@ import * as Descriptor from "../Descriptor.js"
 import type * as Digest from "../Digest.js"
 import * as MediaType from "../MediaType.js"
 import { StorageError } from "../RegistryError.js"
+import { parseJson } from "./json.js"
 import type { LayoutFiles } from "./layoutFiles.js"
 import { isTag } from "./names.js"
 
@@ -53,10 +54,8 @@ const readJson = (files: LayoutFiles, path: string): Effect.Effect<unknown, Stor
       files.fs.readFileString(path),
       (error) => new StorageError({ path, reason: error.message })
     )
-    return yield* Effect.try({
-      try: (): unknown => JSON.parse(text),
-      catch: () => new StorageError({ path, reason: "it is not JSON" })
-    })
+    const json = parseJson(text)
+    return json === undefined ? yield* new StorageError({ path, reason: "it is not JSON" }) : json
   })
 
 /** The index, or `undefined` where there is no layout. A layout of another version is not touched. */
