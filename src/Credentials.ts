@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { canonical, isRegistry } from "./internal/http/host.js"
+import { mask } from "./internal/reference.js"
 import { CredentialsError } from "./RegistryError.js"
 
 /**
@@ -125,7 +126,7 @@ export const make = Effect.fnUntraced(function*(
     const registry = canonical(name)
     if (!isRegistry(registry)) {
       const reason = "this is not the name of a registry, a host with an optional port"
-      return yield* new CredentialsError({ registry: name, reason })
+      return yield* new CredentialsError({ registry: mask(name).shown, reason })
     }
     if (known.has(registry)) {
       return yield* new CredentialsError({ registry, reason: "there is more than one credential for it" })
