@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import { isAnonymous } from "./internal/http/credential.js"
 import { canonical, isRegistry } from "./internal/http/host.js"
+import { mask } from "./internal/reference.js"
 import { CredentialsError } from "./RegistryError.js"
 
 /**
@@ -123,7 +124,7 @@ export const make = Effect.fnUntraced(function*(
     const registry = canonical(name)
     if (!isRegistry(registry)) {
       const reason = "this is not the name of a registry, a host with an optional port"
-      return yield* new CredentialsError({ registry: name, reason })
+      return yield* new CredentialsError({ registry: mask(name).shown, reason })
     }
     if (known.has(registry)) {
       return yield* new CredentialsError({ registry, reason: "there is more than one credential for it" })

@@ -3,8 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Copy from "../src/Copy.js"
 import type * as Descriptor from "../src/Descriptor.js"
+import * as Manifest from "../src/Manifest.js"
 import * as MediaType from "../src/MediaType.js"
-import { Denied } from "../src/RegistryError.js"
+import { Denied, ErrorEntry, ManifestInvalid } from "../src/RegistryError.js"
 import * as Repository from "../src/Repository.js"
 import { recorded } from "./utils/recorded.js"
 import { image, index, sample } from "./utils/samples.js"
@@ -283,4 +284,80 @@ describe("Copy", () => {
       const result = yield* Copy.run(from("first"), { ...to("v1"), repository })
       assert.strictEqual(result.outcome, "Copied")
     }))
+
+  describe("a destination that refuses a manifest whose blobs it does not have", () => {
+    const strict = (repository: Repository.Repository): Repository.Repository => ({
+      ...repository,
+      putManifest: (manifest, options) =>
+        Effect.gen(function*() {
+          const decoded = yield* Manifest.decode(manifest.raw, { resource: "it" })
+          const missing = yield* Effect.filter(
+            Manifest.references(decoded).blobs,
+            ({ digest }) => Effect.map(repository.hasBlob(digest), (there) => !there)
+          )
+          if (missing.length === 0) return yield* repository.putManifest(manifest, options)
+          return yield* new ManifestInvalid({
+            resource: "it",
+            reason: "refused",
+            errors: missing.map(() => new ErrorEntry({ code: "MANIFEST_BLOB_UNKNOWN" }))
+          })
+        })
+    })
+
+    it.effect("gets a blob that was seen there and is gone", () =>
+      Effect.gen(function*() {
+        const { destination, first, from, to } = yield* setting
+        const repository = strict(destination.repository)
+        yield* Copy.run(from("first"), { ...to("v1"), repository })
+        const layer = first.layers[1]?.descriptor.digest ?? assert.fail()
+        yield* destination.repository.deleteManifest?.("v1") ?? Effect.void
+        yield* destination.repository.deleteBlob?.(layer) ?? Effect.void
+        // As if somebody else had done it: this client does not hear of that.
+        destination.repository.session.markBlob("two.test", "copy/app", layer)
+        const result = yield* Copy.run(from("first"), { ...to("v2"), repository })
+        assert.deepStrictEqual(result.blobs.map(({ outcome }) => outcome).sort(), ["Existed", "Existed", "Uploaded"])
+        assert.isTrue(yield* repository.hasBlob(layer))
+      }))
+
+    it.effect("gets the bytes of a mount that brought nothing", () =>
+      Effect.gen(function*() {
+        const session = yield* Repository.makeSession
+        const source = yield* Repository.makeMemory({ name: "staging/app", session })
+        const honest = yield* Repository.makeMemory({ name: "production/app", session })
+        yield* seed.putImage(source, image(["a", "b"]), "v1")
+        const repository = strict({
+          ...honest,
+          putBlob: (blob, content, options) =>
+            options?.mountFrom === undefined ? honest.putBlob(blob, content) : Effect.succeed("Mounted" as const)
+        })
+        const result = yield* Copy.run({ repository: source, reference: "v1" }, { repository, tag: "v1" })
+        assert.deepStrictEqual(result.blobs.map(({ outcome }) => outcome), ["Uploaded", "Uploaded", "Uploaded"])
+      }))
+
+    it.effect("gets a blob that several images miss", () =>
+      Effect.gen(function*() {
+        const { destination, first, from, second, to } = yield* setting
+        const repository = strict(destination.repository)
+        for (const { descriptor } of [first.config, second.config, ...first.layers, ...second.layers]) {
+          destination.repository.session.markBlob("two.test", "copy/app", descriptor.digest)
+        }
+        yield* Copy.run(from("both"), { ...to("v1"), repository })
+        assert.strictEqual(destination.writes().filter((call) => call.startsWith("putBlob")).length, 5)
+      }))
+
+    it.effect("fails with its words when it has them all", () =>
+      Effect.gen(function*() {
+        const { destination, from, to } = yield* setting
+        yield* Copy.run(from("first"), to("v1"))
+        let puts = 0
+        const refused = new ManifestInvalid({ resource: "it", reason: "refused for its looks", errors: [] })
+        const repository: Repository.Repository = {
+          ...destination.repository,
+          putManifest: () => Effect.zipRight(Effect.sync(() => puts++), refused)
+        }
+        const error = yield* Effect.flip(Copy.run(from("first"), { ...to("v2"), repository }))
+        assert.include(error.message, "refused for its looks")
+        assert.strictEqual(puts, 2)
+      }))
+  })
 })

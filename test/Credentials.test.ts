@@ -62,10 +62,17 @@ describe("Credentials", () => {
     Effect.gen(function*() {
       const one = Credentials.basic("u", Redacted.make("S3CRET"))
       for (
-        const hosts of [{ "https://ghcr.io": one }, { "": one }, { "a/b": one }, {
-          "docker.io": one,
-          "index.docker.io": one
-        }]
+        const hosts of [
+          { "https://ghcr.io": one },
+          { "https://u:S3CRET@ghcr.io": one },
+          { "u:S3CRET@ghcr.io": one },
+          { "": one },
+          { "a/b": one },
+          {
+            "docker.io": one,
+            "index.docker.io": one
+          }
+        ]
       ) {
         const error = yield* Effect.flip(Credentials.make(hosts))
         assert.strictEqual(error._tag, "CredentialsError")

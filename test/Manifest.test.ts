@@ -159,6 +159,14 @@ describe("Manifest.decode", () => {
     assert.deepStrictEqual(manifest.raw, bytes(text))
   })
 
+  it("fails, and does not die, of nesting that recursion does not bear", () => {
+    for (const key of ["config", "schemaVersion", "annotations", "anything"]) {
+      const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`
+      const error = failed(`{${JSON.stringify(image).slice(1, -1)},"${key}":${deep}}`)
+      assert.strictEqual(error._tag, "ManifestInvalid")
+    }
+  })
+
   const loose = FastCheck.record({
     schemaVersion: FastCheck.constantFrom(1, 2, "2", null),
     mediaType: FastCheck.oneof(FastCheck.constantFrom(...MediaType.acceptManifests), FastCheck.jsonValue()),

@@ -1,5 +1,8 @@
+/** No registry's JSON is nested nearly so deep; what walks a value by recursion, as error messages do, bears it. */
+const maxDepth = 500
+
 /**
- * JSON in UTF-8, as a value of unknown shape; undefined when it is not that. Keys named `__proto__` are left out: a
+ * JSON in UTF-8, as a value of unknown shape; undefined when it is not that, or nested more than 500 deep. Keys named `__proto__` are left out: a
  * decoder that copies properties by assignment would turn what is under them into inherited properties that no schema
  * has looked at.
  *
@@ -15,15 +18,19 @@ export const parseJson = (content: Uint8Array | string): unknown => {
 }
 
 const withoutPrototypes = (json: unknown): unknown => {
-  // A stack of its own: JSON.parse takes nesting that recursion does not.
-  const pending = [json]
-  while (pending.length > 0) {
-    const value = pending.pop()
-    if (typeof value !== "object" || value === null) continue
-    if (Object.hasOwn(value, "__proto__")) Reflect.deleteProperty(value, "__proto__")
-    for (const item of Object.values(value)) {
-      if (typeof item === "object" && item !== null) pending.push(item)
+  // Level by level: JSON.parse takes nesting that recursion does not.
+  let level = [json]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) return undefined
+    const below: Array<unknown> = []
+    for (const value of level) {
+      if (typeof value !== "object" || value === null) continue
+      if (Object.hasOwn(value, "__proto__")) Reflect.deleteProperty(value, "__proto__")
+      for (const item of Object.values(value)) {
+        if (typeof item === "object" && item !== null) below.push(item)
+      }
     }
+    level = below
   }
   return json
 }

@@ -24,10 +24,13 @@ export const object = (raw: Uint8Array): Readonly<Record<string, unknown>> => {
 const isDescriptor = Schema.is(Schema.Struct({ mediaType: Schema.String, digest: Digest.Digest, size: Schema.Number }))
 const isAnnotations = Schema.is(Descriptor.Annotations)
 
-/** The digest of the manifest that this one refers to. */
+/**
+ * The digest of the manifest that this one refers to. A digest by another algorithm than the registered ones may spell
+ * anything, `1.2:alpine` too, and a received manifest would choose which tag of the referrers is rewritten.
+ */
 export const subjectOf = (raw: Uint8Array): Digest.Digest | undefined => {
   const { subject } = object(raw)
-  return isDescriptor(subject) ? subject.digest : undefined
+  return isDescriptor(subject) && Digest.isSupported(subject.digest) ? subject.digest : undefined
 }
 
 /**

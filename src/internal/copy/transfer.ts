@@ -25,10 +25,13 @@ export interface Transfer {
 /** Manifests that are read and written at once; their blobs wait for the blobs' own permits. */
 const manifestConcurrency = 8
 
+const isSame = (source: Repository.Repository, destination: Repository.Repository): boolean =>
+  source.session === destination.session && source.registry === destination.registry &&
+  source.name === destination.name
+
 /** Where the blob is already, when nothing needs to be asked for it. */
 const isKnown = (source: Repository.Repository, destination: Repository.Repository, digest: Digest.Digest): boolean =>
-  (source.session === destination.session && source.registry === destination.registry &&
-    source.name === destination.name) ||
+  isSame(source, destination) ||
   destination.session.repositoriesWith(destination.registry, digest).includes(destination.name)
 
 /** A repository of the destination's registry that has the blob: the source when it is one, else one seen before. */
@@ -50,6 +53,8 @@ export const run = Effect.fnUntraced(function*(
   const budget = limits.makeBudget()
   const blobs = new Map<Digest.Digest, BlobResult>()
   const flights = new Map<string, Effect.Effect<void, sided.Sided>>()
+  /** Blobs that are at the destination by what was seen of them earlier, or because it said so of a mount. */
+  const assumed = new Set<Digest.Digest>()
 
   /** Each blob and each manifest is dealt with once in a copy, however many manifests name it. */
   const once = (key: `${"blob" | "manifest"} ${Digest.Digest}`, effect: Effect.Effect<void, sided.Sided>) =>
@@ -69,11 +74,12 @@ export const run = Effect.fnUntraced(function*(
     })
 
   const move = Effect.fnUntraced(function*(
-    blob: Descriptor.Descriptor
+    blob: Descriptor.Descriptor,
+    isDoubted: boolean
   ): Effect.fn.Return<BlobResult["outcome"], sided.Sided> {
-    if (isKnown(source, destination, blob.digest)) return "Existed"
+    if (!isDoubted && isKnown(source, destination, blob.digest)) return "Existed"
     const content = Stream.mapError(source.getBlob(blob), (cause) => sided.make("source", cause))
-    const mountFrom = mountSource(source, destination, blob.digest)
+    const mountFrom = isDoubted ? undefined : mountSource(source, destination, blob.digest)
     if (mountFrom === undefined && (yield* sided.destination(destination.hasBlob(blob.digest)))) return "Existed"
     return yield* sided.destination(destination.putBlob(blob, content, { mountFrom, isVerified: true }))
   }, (effect, { digest, size }) => Effect.withSpan(effect, "Copy.blob", { attributes: { digest, size } }))
@@ -86,13 +92,43 @@ export const run = Effect.fnUntraced(function*(
         Effect.suspend(() => {
           // Another copy of the same client may be moving this blob: then it is there when that one is done.
           let outcome: BlobResult["outcome"] = "Existed"
-          const own = Effect.map(permits.withPermits(1)(move(blob)), (is) => {
+          const own = Effect.map(permits.withPermits(1)(move(blob, false)), (is) => {
             outcome = is
           })
-          const key = `${destination.registry}/${destination.name}@${blob.digest}`
-          return Effect.andThen(destination.session.single(key, own), () => settle(blob, outcome))
+          return Effect.andThen(destination.session.single(keyOf(blob), own), () => {
+            if (outcome !== "Uploaded") assumed.add(blob.digest)
+            return settle(blob, outcome)
+          })
         })
       )
+
+  const keyOf = (blob: Descriptor.Descriptor) => `${destination.registry}/${destination.name}@${blob.digest}`
+
+  /** Sends what is not there although it was taken to be. */
+  const mend = (doubted: ReadonlyArray<Descriptor.Descriptor>): Effect.Effect<void, sided.Sided> =>
+    Effect.forEach(doubted, (blob) =>
+      Effect.suspend(() => {
+        destination.session.forgetBlob(destination.registry, destination.name, blob.digest)
+        const own = permits.withPermits(1)(move(blob, true))
+        return Effect.flatMap(
+          destination.session.single(`${keyOf(blob)} again`, own),
+          (outcome) => outcome === "Existed" ? Effect.void : settle(blob, outcome)
+        )
+      }), { concurrency: "unbounded", discard: true })
+
+  /**
+   * A manifest that the destination refuses may name a blob that has been collected since it was seen, or that a mount
+   * never brought: it is put once more when all that was only believed to be there has been asked for.
+   */
+  const put = (manifest: Manifest.Manifest, options?: { readonly tag: string | undefined }) => {
+    const once = sided.destination(destination.putManifest(manifest, options))
+    return Effect.catchIf(once, ({ cause }) => cause._tag === "ManifestInvalid", (error) => {
+      const doubted = isSame(source, destination)
+        ? []
+        : Manifest.references(manifest).blobs.filter(({ digest }) => assumed.has(digest))
+      return doubted.length === 0 ? Effect.fail(error) : Effect.zipRight(mend(doubted), once)
+    })
+  }
 
   const copyChild = (child: Descriptor.Descriptor, depth: number): Effect.Effect<void, sided.Sided> =>
     once(
@@ -112,7 +148,7 @@ export const run = Effect.fnUntraced(function*(
         )
         if (manifest._tag === "None") return yield* copyBlob(child)
         yield* copyContent(manifest.value, depth)
-        yield* sided.destination(destination.putManifest(manifest.value))
+        yield* put(manifest.value)
       })
     )
 
@@ -131,7 +167,7 @@ export const run = Effect.fnUntraced(function*(
   }
 
   yield* copyContent(root, 1)
-  yield* sided.destination(destination.putManifest(root, { tag }))
+  yield* put(root, { tag })
   return Array.from(blobs.values())
 })
 

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as RegistryConfig from "../../RegistryConfig.js"
 import { InvalidInput } from "../../RegistryError.js"
+import { mask } from "../reference.js"
 import { isInternal, isLoopback } from "./address.js"
 
 /** @internal */
@@ -86,7 +87,7 @@ export const make = Effect.fnUntraced(function*(
   const registry = canonical(name)
   const address = registry === dockerHub ? "registry-1.docker.io" : registry
   if (!isRegistry(registry)) {
-    return yield* invalid("registry", `${JSON.stringify(name)} is not a host name with an optional port`)
+    return yield* invalid("registry", `${JSON.stringify(mask(name).shown)} is not a host name with an optional port`)
   }
   const { hostname } = new URL(`https://${address}`)
   const plain = options?.plainHttp ?? isLoopback(hostname)

@@ -16,6 +16,8 @@ const isSpace = (c: string | undefined): boolean => c === " " || c === "\t"
 /** All links of a header value. What is not a link is passed over; nothing makes it throw. */
 export const parse = (header: string): ReadonlyArray<Link> => {
   const links: Array<Link> = []
+  // Behind the last one no link can end: looking for an end each time would take quadratic time.
+  const lastEnd = header.lastIndexOf(">")
   let i = 0
 
   const spaces = () => {
@@ -57,7 +59,7 @@ export const parse = (header: string): ReadonlyArray<Link> => {
 
   while (i < header.length) {
     spaces()
-    const end = header[i] === "<" ? header.indexOf(">", i) : -1
+    const end = header[i] === "<" && i < lastEnd ? header.indexOf(">", i) : -1
     if (end === -1) {
       resume(",")
     } else {

@@ -22,6 +22,9 @@ const maxPage = 32 * 1024 * 1024
 /** Pages without anything in them, one after another, before the registry is taken for a trap. */
 const maxEmpty = 10
 
+/** Pages of one list, before the same is thought of it: ten million entries of a registry that fills its pages. */
+const maxPages = 10_000
+
 export interface Page<A> {
   readonly items: ReadonlyArray<A>
   /** Where to go on when the registry gives no `Link`, if anywhere. */
@@ -76,6 +79,9 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
       const following = link === undefined ? (linked ? undefined : page.after) : yield* follow(link, response)
       if (following !== undefined && empty > maxEmpty) {
         return yield* protocol("GET", response, `${empty} empty pages came one after another`)
+      }
+      if (following !== undefined && visited.size >= maxPages) {
+        return yield* protocol("GET", response, `the list does not end within ${maxPages} pages`)
       }
       return [
         Chunk.unsafeFromArray(page.items as Array<A>),

@@ -27,8 +27,9 @@ const names = (
   const entries = Predicate.isRecord(content) ? content[key] ?? [] : undefined
   if (!Array.isArray(entries)) return protocol("GET", response, `the body is not a list of ${key}`)
   const last: unknown = entries.at(-1)
-  // A registry of old cuts its list without a word; a page that is not exactly full is the last one.
-  const after = entries.length === pageSize && typeof last === "string"
+  // A registry of old cuts its list without a word; a page that is not exactly full is the last one. Half a surrogate
+  // cannot be written into a query.
+  const after = entries.length === pageSize && typeof last === "string" && !/\p{Cs}/u.test(last)
     ? `${path}?n=${pageSize}&last=${encodeURIComponent(last)}`
     : undefined
   return Effect.succeed({

@@ -49,6 +49,13 @@ describe("make", () => {
       }))
   }
 
+  it.effect("shows no password of a name that holds one", () =>
+    Effect.gen(function*() {
+      for (const name of ["ci:S3CRET@ghcr.io", "https://ci:S3CRET@ghcr.io", "ghcr.io/?token=S3CRET"]) {
+        assert.notInclude((yield* Effect.flip(make(name, undefined))).message, "S3CRET")
+      }
+    }))
+
   it.effect("refuses headers that cannot be sent, without showing their value", () =>
     Effect.gen(function*() {
       for (

@@ -40,6 +40,12 @@ describe("Link", () => {
     assert.deepStrictEqual(shown("<a>; x=\"open"), [["a", { x: "open" }]])
   })
 
+  it("takes no longer than the header is long", () => {
+    const start = performance.now()
+    assert.deepStrictEqual(Link.parse("<,".repeat(1_500_000)), [])
+    assert.isBelow(performance.now() - start, 4000)
+  })
+
   it.prop(
     "reads back what is written",
     [FastCheck.array(FastCheck.tuple(

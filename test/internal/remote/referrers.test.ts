@@ -194,6 +194,22 @@ describe("the referrers tag", () => {
       assert.strictEqual(seen.length, 2)
     }))
 
+  it.effect("is no tag of the manifest's choosing", () =>
+    Effect.gen(function*() {
+      for (const digest of ["1.2:alpine", "release:prod", "sha256:latest"]) {
+        const raw = text({
+          schemaVersion: 2,
+          mediaType: MediaType.ociManifest,
+          config: Descriptor.fromBytes(text({}), signature),
+          layers: [],
+          subject: { ...subject, digest }
+        })
+        const { repository, seen } = yield* script([{ status: 201 }])
+        yield* repository.putManifest({ descriptor: Descriptor.fromBytes(raw, MediaType.ociManifest), raw })
+        assert.strictEqual(seen.length, 1)
+      }
+    }))
+
   it.effect("loses no entry of puts at the same time", () =>
     Effect.gen(function*() {
       let stored: Uint8Array | undefined

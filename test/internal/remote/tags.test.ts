@@ -58,6 +58,22 @@ describe("tags", () => {
       assert.isBelow(seen.length, 20)
     }))
 
+  it.effect("does not follow links for ever", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script((_, index) => page(["again"], `</${index}>; rel=next`))
+      const error = yield* Effect.flip(Stream.runDrain(repository.tags))
+      assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Protocol")
+      assert.strictEqual(seen.length, 10_000)
+    }))
+
+  it.effect("ends at a full page whose last entry no query can hold", () =>
+    Effect.gen(function*() {
+      const full = Array.from({ length: 1000 }, (_, i) => i === 999 ? "\ud800" : `t${i}`)
+      const { repository, seen } = yield* script([page(full)])
+      assert.strictEqual((yield* all(repository.tags)).length, 999)
+      assert.strictEqual(seen.length, 1)
+    }))
+
   for (
     const link of ["https://elsewhere.test/x", "http://registry.test:81/x", "//elsewhere.test/x", "ftp://x", "https://"]
   ) {
