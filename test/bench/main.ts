@@ -1,6 +1,7 @@
 /**
  * Copies between two `docker-registry` processes on this machine, ours against skopeo and crane: each round runs every
- * contender once, in turn, each into an empty registry, after a first round that is not counted. Prints a table in
+ * contender once, in turn, each into an empty registry, after a first round that is not counted. Beside the command, the
+ * client in a program that has copied before, and for the large image the least that Node can do. Prints a table in
  * Markdown. Run by `npm run bench`.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
@@ -16,8 +17,8 @@ import * as Registry from "../real/registry.js"
 import { run } from "../real/run.js"
 import { writeImage } from "../real/storage.js"
 import { find } from "../real/tools.js"
-import { type Contender, ours, peer } from "./contenders.js"
-import { measure, type Measurement } from "./measure.js"
+import { type Contender, floor, ours, peer, running } from "./contenders.js"
+import { measure, measured, type Measurement } from "./measure.js"
 import { type CaseName, type Options, parse, usage } from "./options.js"
 import { type CaseResult, markdown } from "./report.js"
 
@@ -62,12 +63,10 @@ const once = Effect.fnUntraced(
     // No configuration or cache of the user's, and none that an earlier run left.
     const home = yield* fs.makeTempDirectoryScoped({ prefix: "effect-oci-home-" })
     const destination = yield* Registry.start()
-    const args = contender.args(reference, `${destination.host}/bench/copy:1`)
-    const measurement = yield* measure(contender.program, args, {
-      HOME: home,
-      DOCKER_CONFIG: home,
-      XDG_RUNTIME_DIR: home
-    })
+    const registries = contender.twice === true ? [yield* Registry.start(), destination] : [destination]
+    const args = contender.args(reference, ...registries.map(({ host }) => `${host}/bench/copy:1`))
+    const environment = { HOME: home, DOCKER_CONFIG: home, XDG_CACHE_HOME: home, XDG_RUNTIME_DIR: home }
+    const measurement = yield* (contender.twice === true ? measured : measure)(contender.program, args, environment)
     const answer = yield* Effect.tryPromise(() =>
       fetch(`http://${destination.host}/v2/bench/copy/manifests/1`, {
         method: "HEAD",
@@ -84,7 +83,8 @@ const once = Effect.fnUntraced(
 )
 
 const runCase = Effect.fnUntraced(
-  function*(name: CaseName, contenders: ReadonlyArray<Contender>, options: Options) {
+  function*(name: CaseName, everybody: ReadonlyArray<Contender>, options: Options) {
+    const contenders = everybody.filter(({ cases }) => cases?.includes(name) ?? true)
     const source = yield* Registry.start()
     const { digest, reference, title } = yield* prepare(name, source, options)
     const runs = new Map(contenders.map((contender) => [contender.name, [] as Array<Measurement>]))
@@ -115,7 +115,7 @@ const bench = Effect.fnUntraced(function*(options: Options) {
   if (options.build) yield* run("npm", ["run", "--silent", "build"])
   const found = yield* Effect.forEach(options.peers, (name) => Effect.map(peer(name), (it) => it ?? name))
   const missing = found.filter((it) => typeof it === "string")
-  const contenders = [yield* ours, ...found.filter((it) => typeof it !== "string")]
+  const contenders = [yield* ours, yield* running, yield* floor, ...found.filter((it) => typeof it !== "string")]
   const cases: Array<CaseResult> = []
   for (const name of options.cases) cases.push(yield* runCase(name, contenders, options))
   const machine = {

@@ -1,7 +1,8 @@
-/** Runs a program under GNU time. */
+/** Runs a program under GNU time, or one that measures itself. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
-import { run } from "../real/run.js"
+import * as Schema from "effect/Schema"
+import { run, text } from "../real/run.js"
 
 export interface Measurement {
   /** Wall-clock seconds. */
@@ -26,6 +27,12 @@ export const measure = Effect.fnUntraced(
   },
   Effect.scoped
 )
+
+const Printed = Schema.parseJson(Schema.Struct({ wall: Schema.Number, cpu: Schema.Number, peakRss: Schema.Number }))
+
+/** Runs a program that prints a measurement. */
+export const measured = (program: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
+  Effect.flatMap(run(program, args, { env }), (output) => Schema.decode(Printed)(text(output)))
 
 /** The middle value; of an even number of values the mean of the two in the middle. */
 export const median = (values: ReadonlyArray<number>): number => {

@@ -44,7 +44,9 @@ const row = (ours: ContenderResult, contender: ContenderResult): string => {
 export const markdown = ({ cases, machine, missing }: Figures): string =>
   [
     `${machine.processor}, ${machine.cores} cores shared with both registries. Medians; each ratio is that of the`,
-    "wall-clock time to ours, taken round by round (above 1: ours is faster).",
+    "wall-clock time to our command's, taken round by round (above 1: the command is faster). The command's time has the",
+    "start of Node in it, like every other's but the running program's: that one copied the same image to another registry",
+    "before, and then once more with a new client and new connections, which is what was measured.",
     ...cases.flatMap(({ contenders, title }) => {
       const [ours] = contenders
       return ours === undefined ? [] : [

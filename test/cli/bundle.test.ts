@@ -1,4 +1,4 @@
-/** The command as it is installed: one file, run by Node in a folder where nothing else is. */
+/** The command as it is installed: two files, run by Node in a folder where nothing else is. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
@@ -37,8 +37,8 @@ const silent = Effect.acquireRelease(
 )
 
 describe("the bundled command", () => {
-  it("is one executable file, with the licences of all that is in it", () => {
-    assert.sameMembers(readdirSync(join(folder, "bin")), ["LICENSES.txt", "main.js"])
+  it("is an executable file and one beside it, with the licences of all that is in it", () => {
+    assert.sameMembers(readdirSync(join(folder, "bin")), ["LICENSES.txt", "command.js", "main.js"])
     assert.strictEqual(statSync(main).mode & 0o111, 0o111)
     assert.isTrue(readFileSync(main, "utf8").startsWith("#!/usr/bin/env node\n"))
     const licences = readFileSync(join(folder, "bin", "LICENSES.txt"), "utf8")

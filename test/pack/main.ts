@@ -69,6 +69,7 @@ const checkFiles = (files: ReadonlyArray<string>): void => {
     "dist/index.d.ts",
     "dist/RegistryClient.js",
     "dist/NodeRegistry.d.ts",
+    "dist/cli/command.js",
     "dist/cli/main.js",
     "dist/cli/LICENSES.txt",
     "src/index.ts"

@@ -1,14 +1,12 @@
 /** Memory stays where it is however large a layer is: it streams from registry to registry. */
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, it } from "@effect/vitest"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as esbuild from "esbuild"
-import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Digest from "../../src/Digest.js"
+import { bundle } from "./bundle.js"
 import { writeLargeImage } from "./large.js"
 import * as Registry from "./registry.js"
 import { run, text } from "./run.js"
@@ -25,25 +23,7 @@ const Report = Schema.parseJson(Schema.Struct({
   peakRss: Schema.Number
 }))
 
-/** The program as one file, as somebody who deploys it would make it. */
-const bundle = Effect.fnUntraced(function*() {
-  const fs = yield* FileSystem.FileSystem
-  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "effect-oci-bundle-" })
-  const outfile = join(folder, "copyProcess.mjs")
-  yield* Effect.promise(() =>
-    esbuild.build({
-      entryPoints: [fileURLToPath(new URL("copyProcess.ts", import.meta.url))],
-      outfile,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      logLevel: "silent",
-      // undici is CommonJS.
-      banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url)` }
-    })
-  )
-  return outfile
-})
+const entryPoint = fileURLToPath(new URL("copyProcess.ts", import.meta.url))
 
 /** Copies an image with a layer of `size` bytes, in a process of its own. */
 const copy = Effect.fnUntraced(function*(program: string, size: number) {
@@ -69,7 +49,7 @@ const copy = Effect.fnUntraced(function*(program: string, size: number) {
 suite("an image with one large layer", { tools: ["docker-registry", "skopeo"] }, () => {
   it.scopedLive("is copied in less than 250 MiB, and 3 GiB in no more than 1 GiB", () =>
     Effect.gen(function*() {
-      const program = yield* bundle()
+      const program = yield* bundle(entryPoint)
       const one = yield* copy(program, gibibyte)
       const three = yield* copy(program, 3 * gibibyte)
       const figures = `1 GiB: ${Math.round(one / mebibyte)} MiB, 3 GiB: ${Math.round(three / mebibyte)} MiB`

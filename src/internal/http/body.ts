@@ -5,6 +5,7 @@
  */
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -105,20 +106,41 @@ export const collect = (
     if (length !== undefined && length > limit) return tooLarge
     const parts: Array<Uint8Array> = []
     let size = 0
-    return Stream.runForEachChunk(Stream.fromPull(body), (chunk) => {
-      for (const part of chunk) {
-        size += part.length
-        if (size > limit) return tooLarge
-        parts.push(part)
-      }
-      return Effect.void
-    }).pipe(
+    // Pulled by hand: a Stream round it would cost more than all else that a small body needs.
+    const readAll = (pull: Pull): Effect.Effect<void, TransportError> =>
+      Effect.matchEffect(pull, {
+        onFailure: (end) => Option.isNone(end) ? Effect.void : Effect.fail(end.value),
+        onSuccess: (chunk) => {
+          for (const part of chunk) {
+            size += part.length
+            if (size > limit) return tooLarge
+            parts.push(part)
+          }
+          return readAll(pull)
+        }
+      })
+    return Effect.scoped(Effect.flatMap(body, readAll)).pipe(
       Effect.flatMap(() =>
         length !== undefined && size < length
           ? Effect.fail(failure(about.method, about.url, "Reset", `the body ended after ${size} of ${length} bytes`))
           : Effect.sync(() => concat(parts))
       )
     )
+  })
+
+/**
+ * The pull of a body that is there already.
+ *
+ * @internal
+ */
+export const ofBytes = (bytes: Uint8Array): Effect.Effect<Pull> =>
+  Effect.sync(() => {
+    let given = bytes.length === 0
+    return Effect.suspend(() => {
+      if (given) return Effect.fail(Option.none())
+      given = true
+      return Effect.succeed(Chunk.of(bytes))
+    })
   })
 
 /** What is read for the sake of the connection, and for how long at most. */
@@ -138,7 +160,10 @@ export const drain = (
   self: Stream.Stream<Uint8Array, unknown>
 ): Effect.Effect<void> => {
   const length = headers["content-length"]
-  if (method === "HEAD" || (length !== undefined && Number(length) > leftoverBytes)) return Effect.void
+  // Without a body the answer is over with its headers, as most answers to an upload are.
+  if (method === "HEAD" || (length !== undefined && (length === "0" || Number(length) > leftoverBytes))) {
+    return Effect.void
+  }
   let size = 0
   return self.pipe(
     Stream.takeWhile((part) => {

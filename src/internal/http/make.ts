@@ -14,7 +14,7 @@ import type * as RegistryConfig from "../../RegistryConfig.js"
 import type { InvalidInput, RegistryError, TransportError } from "../../RegistryError.js"
 import { read, type Refusal, toError } from "./answer.js"
 import * as Auth from "./auth.js"
-import { collect, drain, drainOnClose, watched } from "./body.js"
+import { collect, drain, drainOnClose, ofBytes, watched } from "./body.js"
 import { failure } from "./failure.js"
 import { type Arrival, follow, inChildScope } from "./follow.js"
 import * as Host from "./host.js"
@@ -108,7 +108,7 @@ export const makeTransport = Effect.fnUntraced(function*(
     if (request.buffer !== undefined) {
       return collect(about, headers, body, request.buffer).pipe(
         Effect.mapError(fromTransport),
-        Effect.map((bytes) => answer(Stream.toPull(bytes.length === 0 ? Stream.empty : Stream.make(bytes))))
+        Effect.map((bytes) => answer(ofBytes(bytes)))
       )
     }
     let touched = false
