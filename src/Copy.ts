@@ -16,7 +16,7 @@ import type * as Manifest from "./Manifest.js"
 import * as MediaType from "./MediaType.js"
 import { CopyError, NotFound, type PlatformNotFound } from "./OperationError.js"
 import type * as Platform from "./Platform.js"
-import { DigestMismatch, NotAnIndex } from "./RegistryError.js"
+import { DigestMismatch, InvalidInput, NotAnIndex } from "./RegistryError.js"
 import type * as Repository from "./Repository.js"
 
 /**
@@ -111,6 +111,11 @@ export const run = (
   options: Options & Selection = {}
 ): Effect.Effect<CopyResult, NotFound | PlatformNotFound | CopyError> =>
   Effect.gen(function*() {
+    const { concurrency = 6 } = options
+    if (!Number.isInteger(concurrency) || concurrency < 1) {
+      const reason = `${concurrency} is not a whole number above 0`
+      return yield* sided.make("none", new InvalidInput({ field: "concurrency", reason }))
+    }
     const [root, existing] = yield* Effect.all([
       findRoot(source, options),
       findExisting(destination)
@@ -127,7 +132,7 @@ export const run = (
       destination: destination.repository,
       manifest,
       tag: destination.tag,
-      concurrency: options.concurrency ?? 6
+      concurrency
     })
     const bytes = blobs.reduce((sum, blob) => blob.outcome === "Uploaded" ? sum + blob.descriptor.size : sum, 0)
     return { digest, outcome: "Copied" as const, blobs, bytes }

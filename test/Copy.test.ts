@@ -360,4 +360,14 @@ describe("Copy", () => {
         assert.strictEqual(puts, 2)
       }))
   })
+
+  it.effect("refuses a concurrency that would move nothing, before anything is asked", () =>
+    Effect.gen(function*() {
+      const { destination, from, source, to } = yield* setting
+      for (const concurrency of [0, -1, NaN, 1.5]) {
+        const error = yield* Effect.flip(Copy.run(from("first"), to("v1"), { concurrency }))
+        assert.strictEqual(error._tag === "CopyError" ? error.cause._tag : error._tag, "InvalidInput")
+      }
+      assert.deepStrictEqual([...source.calls, ...destination.calls], [])
+    }))
 })

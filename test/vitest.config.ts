@@ -19,6 +19,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          testTimeout: 60_000,
           include: ["test/**/*.test.ts"],
           exclude: ["test/real/**"],
           sequence: { groupOrder: 0 }

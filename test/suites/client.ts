@@ -136,6 +136,25 @@ export const suite = (name: string, environment: Environment) => {
       )
 
       test(
+        "checkExists: everything but a 404 is an error, each its own",
+        Effect.gen(function*() {
+          const { from, source } = yield* setting
+          const causes = [
+            [{ _tag: "Status", status: 401, code: "UNAUTHORIZED" }, "Unauthorized"],
+            [{ _tag: "Status", status: 403, code: "DENIED" }, "Denied"],
+            [{ _tag: "RateLimit" }, "RateLimited"],
+            [{ _tag: "Status", status: 500 }, "UnexpectedStatus"],
+            [{ _tag: "Refuse" }, "TransportError"]
+          ] as const
+          for (const [action, cause] of causes) {
+            yield* source.server.setFaults([{ nth: "always", action }])
+            const error = yield* Effect.flip(RegistryClient.checkExists(from("missing")))
+            assert.strictEqual(error._tag === "GetImageError" ? error.cause._tag : error._tag, cause)
+          }
+        })
+      )
+
+      test(
         "NotFound is apart from every other failure",
         Effect.gen(function*() {
           const { from, source } = yield* setting
