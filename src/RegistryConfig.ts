@@ -23,6 +23,18 @@ export interface HostOptions {
   readonly allowPrivate?: boolean | undefined
   /** Upload in chunks of this many bytes instead of one streamed PUT. */
   readonly chunkSize?: number | undefined
+  /**
+   * How many blobs move from or to this registry at once, in all copies of the client together. 16 by default; of small
+   * requests twice as many are under way. A registry that answers 429 or 503 gets fewer for a while.
+   */
+  readonly concurrency?: number | undefined
+  /**
+   * How a copy asks this registry whether it has a blob. `head`, the default: one HEAD. `mount`: by mounting the blob from
+   * the very repository it is to go to, which saves a request for each blob that is missing. It is for registries that
+   * answer 201 when the blob is there and 202, with a session to use, when it is not, as distribution's
+   * `docker-registry` does; others would get blobs again that they have.
+   */
+  readonly blobCheck?: "head" | "mount" | undefined
 }
 
 /**

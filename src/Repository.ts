@@ -48,6 +48,12 @@ export interface Session {
    * one under way fails or is interrupted, those who waited run their own, one at a time.
    */
   readonly single: <A, E, R>(key: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+  /**
+   * Runs what moves the bytes of one blob from or to a registry when that registry has room for it: the client's limit
+   * for the host, whatever copies run. A transfer with two ends asks for both, always in the same order.
+   */
+  readonly transfer: <A, E, R>(registry: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /**
@@ -70,6 +76,8 @@ export type PutBlobOutcome = "Uploaded" | "Mounted"
  * - `mountFrom`: a repository of the same registry that may have the blob
  * - `isVerified`: the content fails instead of ending when its bytes are wrong, as that of `getBlob` does, so that they
  *   need not be hashed a second time
+ * - `gate`: put round the part that sends the bytes, after the registry has declined the mount and opened a session; not
+ *   run at all for a blob that was mounted
  *
  * @since 0.1.0
  * @category models
@@ -77,6 +85,7 @@ export type PutBlobOutcome = "Uploaded" | "Mounted"
 export interface PutBlobOptions {
   readonly mountFrom?: string | undefined
   readonly isVerified?: boolean | undefined
+  readonly gate?: (<A, E, R>(send: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) | undefined
 }
 
 /**
@@ -161,6 +170,12 @@ export interface Repository {
       options?: { readonly algorithm?: Digest.Algorithm | undefined }
     ) => Effect.Effect<Pick<Descriptor.Descriptor, "digest" | "size">, Failure | E, R>)
     | undefined
+
+  /**
+   * A `putBlob` with this very repository for `mountFrom` tells whether the blob is there: `Mounted` if so, and otherwise
+   * the session that it opens is used. It takes the place of a `hasBlob` before.
+   */
+  readonly mountTells?: boolean | undefined
 
   /** The tags, in the order the registry lists them. */
   readonly tags: Stream.Stream<string, Failure>

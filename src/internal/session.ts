@@ -55,6 +55,7 @@ export const make: Effect.Effect<Session> = Effect.sync(() => {
       if (repositories?.size === 0) digests?.delete(digest)
     },
     repositoriesWith: (registry, digest) => Array.from(sightings.get(registry)?.get(digest) ?? []),
-    single
+    single,
+    transfer: (_registry, effect) => effect
   }
 })
