@@ -4,19 +4,18 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { CopyEvent } from "./CopyEvent.js"
 import type * as Descriptor from "./Descriptor.js"
 import type * as Digest from "./Digest.js"
-import * as Image from "./Image.js"
-import * as sided from "./internal/copy/sided.js"
-import * as transfer from "./internal/copy/transfer.js"
-import * as platforms from "./internal/platforms.js"
-import type * as Manifest from "./Manifest.js"
-import * as MediaType from "./MediaType.js"
-import { CopyError, NotFound, type PlatformNotFound } from "./OperationError.js"
+import * as events from "./internal/copy/events.js"
+import * as internal from "./internal/copy/run.js"
+import * as tags from "./internal/copy/tags.js"
+import type { CopyError, NotFound, PlatformNotFound } from "./OperationError.js"
 import type * as Platform from "./Platform.js"
-import { DigestMismatch, InvalidInput, NotAnIndex } from "./RegistryError.js"
+import type { InvalidInput } from "./RegistryError.js"
 import type * as Repository from "./Repository.js"
 
 /**
@@ -56,18 +55,85 @@ export interface BlobResult {
 }
 
 /**
- * The result of a copy. `Skipped` means that the destination had it all and nothing was written. `blobs` has each blob
- * once; those below manifests that were at the destination already are not looked at and not listed. `bytes` is how many
- * bytes of blobs were uploaded.
+ * What became of a manifest: `Pushed`, or `Existed`, in which case what is below it was not looked at.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ManifestResult {
+  readonly descriptor: Descriptor.Descriptor
+  readonly outcome: "Pushed" | "Existed"
+}
+
+/**
+ * The result of a copy.
+ *
+ * - `digest`: what the destination's reference names now
+ * - `sourceDigest`: what the source's reference names. Another one where one platform's image was copied, or
+ *   where the destination had something else that was to be kept
+ * - `outcome`: `Skipped` means that nothing was written
+ * - `blobs`: each blob once; those below manifests that were at the destination already are not looked at and not listed
+ * - `bytes`: how many bytes of blobs were uploaded
+ * - `requests`, `retries`: of the whole operation, to all registries and their token servers
  *
  * @since 0.1.0
  * @category models
  */
 export interface CopyResult {
   readonly digest: Digest.Digest
+  readonly sourceDigest: Digest.Digest
   readonly outcome: "Copied" | "Skipped"
   readonly blobs: ReadonlyArray<BlobResult>
+  readonly manifests: ReadonlyArray<ManifestResult>
   readonly bytes: number
+  readonly requests: number
+  readonly retries: number
+}
+
+/**
+ * What is to become of a blob. `Mount` names the repository of the same registry that is asked for it; a registry that
+ * declines gets the bytes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BlobPlan {
+  readonly descriptor: Descriptor.Descriptor
+  readonly action: "Upload" | "Mount" | "Exists" | "NotDistributable"
+  readonly from: string | undefined
+}
+
+/**
+ * What is to become of a manifest, and under which tag it is put, if under any.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ManifestPlan {
+  readonly descriptor: Descriptor.Descriptor
+  readonly tag: string | undefined
+  readonly action: "Push" | "Exists"
+}
+
+/**
+ * What a copy would do. `bytes` are those of blobs: of all that were looked at, and of those to be uploaded, to be
+ * mounted, and there already. Manifests are in the order in which they could be pushed, the root last.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Plan {
+  readonly digest: Digest.Digest
+  readonly sourceDigest: Digest.Digest
+  readonly outcome: "Copy" | "Skip"
+  readonly manifests: ReadonlyArray<ManifestPlan>
+  readonly blobs: ReadonlyArray<BlobPlan>
+  readonly bytes: {
+    readonly total: number
+    readonly upload: number
+    readonly mount: number
+    readonly exist: number
+  }
 }
 
 /**
@@ -77,8 +143,34 @@ export interface CopyResult {
  * @category models
  */
 export interface Options {
-  /** How many blobs move at once. 6 by default. */
+  /**
+   * How many blobs move at once. 6 by default. Of blobs up to 1 MiB, which are all requests and no bytes, four times as
+   * many.
+   */
   readonly concurrency?: number | undefined
+  /**
+   * Whether what refers to the copied manifests is copied too, to the images of an index as well: signatures, software
+   * bills of materials, attestations (distribution-spec, "Listing Referrers"). `direct`: what refers to them.
+   * `recursive`: also what refers to that. `none` by default. They are there before the tag is.
+   */
+  readonly referrers?: "none" | "direct" | "recursive" | undefined
+  /**
+   * Whether what cosign has put under tags of digests (`sha256-….sig`, `.att`, `.sbom`) is copied too. By default when
+   * referrers are.
+   */
+  readonly digestTags?: boolean | undefined
+  /**
+   * When the destination's tag names something else: `overwrite` it, the default, `skip` the copy, or `fail` with
+   * `AlreadyExists`. An equal digest is a success without a write in any case. Digest tags are overwritten only with
+   * `overwrite`.
+   */
+  readonly onExisting?: "overwrite" | "skip" | "fail" | undefined
+  /** Repositories of the destination's registry that may have blobs to be mounted from, beside those that are known. */
+  readonly mountFrom?: ReadonlyArray<string> | undefined
+  /** How often at most the progress of a blob is told. Every 250 ms by default. */
+  readonly progressInterval?: Duration.DurationInput | undefined
+  /** Told of each event, one after another, beside the copy: a slow one delays the end of the copy, not its transfers. */
+  readonly onEvent?: ((event: CopyEvent) => Effect.Effect<void>) | undefined
 }
 
 /**
@@ -92,6 +184,24 @@ export interface Selection {
   readonly kind?: "any" | "image" | "index" | undefined
   readonly platform?: Platform.Platform | undefined
 }
+
+/**
+ * How a copy fails. `NotFound` is the source's root alone.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type CopyFailure = NotFound | PlatformNotFound | CopyError
+
+/**
+ * The end of one of several copies; `destination` is as references name it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome =
+  | { readonly _tag: "Success"; readonly destination: string; readonly result: CopyResult }
+  | { readonly _tag: "Failure"; readonly destination: string; readonly error: CopyFailure }
 
 /**
  * Copies what the source names, and tags it at the destination when all of it is there.
@@ -109,107 +219,98 @@ export const run = (
   source: Endpoint,
   destination: Destination,
   options: Options & Selection = {}
-): Effect.Effect<CopyResult, NotFound | PlatformNotFound | CopyError> =>
-  Effect.gen(function*() {
-    const { concurrency = 6 } = options
-    if (!Number.isInteger(concurrency) || concurrency < 1) {
-      const reason = `${concurrency} is not a whole number above 0`
-      return yield* sided.make("none", new InvalidInput({ field: "concurrency", reason }))
-    }
-    const [root, existing] = yield* Effect.all([
-      findRoot(source, options),
-      findExisting(destination)
-    ], { concurrency: 2 })
-    yield* expectDigest(destination, root.descriptor.digest)
-    const digest = root.descriptor.digest
-    yield* Effect.annotateCurrentSpan("digest", digest)
-    if (Option.contains(existing, digest)) return { digest, outcome: "Skipped" as const, blobs: [], bytes: 0 }
-    const manifest = root.manifest ?? (yield* sided.source(source.repository.getManifest(digest)))
-    // The HEAD answered with a type; the manifest itself has the last word.
-    yield* checkKind(source, manifest, options)
-    const blobs = yield* transfer.run({
-      source: source.repository,
-      destination: destination.repository,
-      manifest,
-      tag: destination.tag,
-      concurrency
-    })
-    const bytes = blobs.reduce((sum, blob) => blob.outcome === "Uploaded" ? sum + blob.descriptor.size : sum, 0)
-    return { digest, outcome: "Copied" as const, blobs, bytes }
-  }).pipe(Effect.mapError((error) => error._tag === "Sided" ? conclude(source, destination, error) : error))
+): Effect.Effect<CopyResult, CopyFailure> =>
+  events.telling(options.onEvent, (emit) => internal.copyOne(source, destination, options, emit))
 
-const conclude = (source: Endpoint, destination: Destination, { cause, isRoot, side }: sided.Sided) =>
-  isRoot && cause._tag === "NotFound"
-    ? new NotFound({ resource: cause.resource, reference: cause.reference, errors: cause.errors, side })
-    : new CopyError({
-      source: Image.locate(source.repository, source.reference),
-      destination: locateDestination(destination),
-      side,
-      cause
-    })
-
-/** What is to be copied; the manifest where it had to be read to know that. */
-interface Root {
-  readonly descriptor: Descriptor.Descriptor
-  readonly manifest?: Manifest.Manifest
-}
-
-const findRoot = Effect.fnUntraced(function*(
+/**
+ * The same as a stream of events, the last of which is `Completed` with the result. It fails as the copy does. Whoever
+ * stops reading stops the copy; whoever reads slowly does not slow it down.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const stream = (
   source: Endpoint,
-  selection: Selection
-): Effect.fn.Return<Root, sided.Sided | PlatformNotFound> {
-  const { reference, repository } = source
-  if (selection.platform === undefined) {
-    const descriptor = yield* sided.root(repository.resolve(reference))
-    yield* checkKind(source, { descriptor }, selection)
-    return { descriptor }
-  }
-  const manifest = yield* sided.root(repository.getManifest(reference))
-  const resource = Image.locate(repository, reference)
-  const { descriptor } = yield* platforms.select(repository, manifest, resource, selection.platform).pipe(
-    Effect.mapError((error) => error._tag === "PlatformNotFound" ? error : sided.make("source", error))
-  )
-  return descriptor.digest === manifest.descriptor.digest ? { descriptor, manifest } : { descriptor }
-})
+  destination: Destination,
+  options: Options & Selection = {}
+): Stream.Stream<CopyEvent, CopyFailure> =>
+  events.stream((emit) => internal.copyOne(source, destination, options, emit))
 
-/** An image where an index was wanted, or the other way about, is an error that says what to do. */
-const checkKind = (
+/**
+ * What a copy would do: reads only. Whether a mount will work is known only when it is tried.
+ *
+ * Fails as `run` does.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const plan = (
   source: Endpoint,
-  root: Pick<Manifest.Manifest, "descriptor">,
-  { kind = "any", platform }: Selection
-): Effect.Effect<void, sided.Sided> => {
-  const resource = Image.locate(source.repository, source.reference)
-  const { mediaType } = root.descriptor
-  if ((kind === "image" || platform !== undefined) && MediaType.isIndex(mediaType)) {
-    return Effect.fail(sided.make("source", platforms.notAnImage(resource, root)))
-  }
-  return kind === "index" && !MediaType.isIndex(mediaType)
-    ? Effect.fail(sided.make("source", new NotAnIndex({ resource, mediaType, advice: "copy it with copyImage" })))
-    : Effect.void
+  destination: Destination,
+  options: Options & Selection = {}
+): Effect.Effect<Plan, CopyFailure> => internal.plan(source, destination, options)
+
+/**
+ * Copies to several destinations at once: each blob is read once and goes to all that lack it. Each destination has an
+ * outcome of its own, in the order given; one that fails does not stop the others, and one that keeps the others waiting
+ * for more than ten seconds in a blob gets that blob by itself, in a second read.
+ *
+ * Fails as `run` does when nothing can be read from the source, for all destinations at once.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const runTo = (
+  source: Endpoint,
+  destinations: ReadonlyArray<Destination>,
+  options: Options & Selection = {}
+): Effect.Effect<ReadonlyArray<Outcome>, CopyFailure> =>
+  events.telling(options.onEvent, (emit) => internal.copyAll(source, destinations, options, emit))
+
+/**
+ * Which tags of a repository are meant: those that match one of `include`, all without it, but none that match one of
+ * `exclude`. Strings are patterns with `*` and `?`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TagSelection {
+  readonly include?: ReadonlyArray<string | RegExp> | undefined
+  readonly exclude?: ReadonlyArray<string | RegExp> | undefined
+  /** Whether tags made of digests (`sha256-…`, `sha256-….sig`) count. They do not by default. */
+  readonly digestTags?: boolean | undefined
 }
 
 /**
- * What the destination has by the reference that is to be written. A registry that refuses to tell (Artifactory answers
- * 403 where it means 404) is taken to have nothing: the writes that follow bring the answer.
+ * The end of one tag's copy.
+ *
+ * @since 0.1.0
+ * @category models
  */
-const findExisting = (destination: Destination): Effect.Effect<Option.Option<Digest.Digest>, sided.Sided> => {
-  const reference = destination.tag ?? destination.digest
-  return reference === undefined ? Effect.succeedNone : destination.repository.resolve(reference).pipe(
-    Effect.map((descriptor) => Option.some(descriptor.digest)),
-    Effect.catchTag("NotFound", "Denied", () => Effect.succeedNone),
-    sided.destination
-  )
+export type TagOutcome = Outcome & { readonly tag: string }
+
+/**
+ * What `runTags` takes: how each tag is copied, which tags are meant, and how many are copied at once, 4 by default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TagsOptions extends Options {
+  readonly tags?: TagSelection | undefined
+  readonly tagConcurrency?: number | undefined
 }
 
-const expectDigest = (destination: Destination, actual: Digest.Digest): Effect.Effect<void, sided.Sided> =>
-  destination.digest === undefined || destination.digest === actual ? Effect.void : Effect.fail(sided.make(
-    "destination",
-    new DigestMismatch({ resource: locateDestination(destination), expected: destination.digest, actual })
-  ))
-
-const locateDestination = ({ digest, repository, tag }: Destination): string =>
-  [
-    `${repository.registry}/${repository.name}`,
-    tag === undefined ? "" : `:${tag}`,
-    digest === undefined ? "" : `@${digest}`
-  ].join("")
+/**
+ * Copies tags of a repository to the same tags of another, each when it is its turn: one outcome for each, as they end. A
+ * tag that fails does not stop the others.
+ *
+ * Fails when the tags cannot be listed, and with `InvalidInput` for a selection that cannot be read.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const runTags = (
+  source: Repository.Repository,
+  destination: Repository.Repository,
+  options: TagsOptions = {}
+): Stream.Stream<TagOutcome, Repository.Failure | InvalidInput> => tags.run(source, destination, options)

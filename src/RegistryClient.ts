@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type * as Copy from "./Copy.js"
+import type { CopyEvent } from "./CopyEvent.js"
 import type { Credentials } from "./Credentials.js"
 import type * as Digest from "./Digest.js"
 import type * as Image from "./Image.js"
@@ -76,14 +77,39 @@ export type OperationFailure =
   | OperationError.RegistryOperationError
 
 /**
- * Options of every copy.
+ * The client that writes, where it is not the one that reads: other credentials, another HTTP layer.
  *
  * @since 0.1.0
  * @category models
  */
-export interface CopyOptions extends Copy.Options {
-  /** The client that writes, where it is not the one that reads: other credentials, another HTTP layer. */
+export interface DestinationClient {
   readonly destination?: RegistryClient.Service | undefined
+}
+
+/**
+ * Options of a copy.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CopyOptions extends Copy.Options, DestinationClient {}
+
+/**
+ * Options of the copy of a repository.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CopyRepositoryOptions extends Copy.TagsOptions, DestinationClient {}
+
+/**
+ * The platform whose image is wanted of an index.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PlatformChoice {
+  readonly platform?: PlatformInput | undefined
 }
 
 /**
@@ -125,7 +151,7 @@ export declare namespace RegistryClient {
     /** See {@link getImageHandle}. */
     readonly getImageHandle: (
       image: ReferenceInput,
-      options?: { readonly platform?: PlatformInput | undefined }
+      options?: PlatformChoice
     ) => Effect.Effect<
       Image.Image,
       GetImageFailure | OperationError.PlatformNotFound | OperationError.ParsePlatformError
@@ -149,14 +175,14 @@ export declare namespace RegistryClient {
     readonly copy: (
       source: ReferenceInput,
       destination: ReferenceInput,
-      options?: CopyOptions & { readonly platform?: PlatformInput | undefined }
+      options?: CopyOptions & PlatformChoice
     ) => Effect.Effect<Copy.CopyResult, CopyFailure>
 
     /** See {@link copyImage}. */
     readonly copyImage: (
       source: ReferenceInput,
       destination: ReferenceInput,
-      options?: CopyOptions & { readonly platform?: PlatformInput | undefined }
+      options?: CopyOptions & PlatformChoice
     ) => Effect.Effect<Copy.CopyResult, CopyFailure>
 
     /** See {@link copyIndex}. */
@@ -173,6 +199,34 @@ export declare namespace RegistryClient {
       destination: ReferenceInput,
       options?: CopyOptions
     ) => Effect.Effect<Copy.CopyResult, CopyFailure>
+
+    /** See {@link copyTo}. */
+    readonly copyTo: (
+      source: ReferenceInput,
+      destinations: ReadonlyArray<ReferenceInput>,
+      options?: CopyOptions & PlatformChoice
+    ) => Effect.Effect<ReadonlyArray<Copy.Outcome>, CopyFailure>
+
+    /** See {@link copyStream}. */
+    readonly copyStream: (
+      source: ReferenceInput,
+      destination: ReferenceInput,
+      options?: Omit<CopyOptions, "onEvent"> & PlatformChoice
+    ) => Stream.Stream<CopyEvent, CopyFailure>
+
+    /** See {@link planCopy}. */
+    readonly planCopy: (
+      source: ReferenceInput,
+      destination: ReferenceInput,
+      options?: CopyOptions & PlatformChoice
+    ) => Effect.Effect<Copy.Plan, CopyFailure>
+
+    /** See {@link copyRepository}. */
+    readonly copyRepository: (
+      source: ReferenceInput,
+      destination: ReferenceInput,
+      options?: CopyRepositoryOptions
+    ) => Stream.Stream<Copy.TagOutcome, OperationFailure>
 
     /** See {@link pushManifestList}. */
     readonly pushManifestList: (
@@ -263,6 +317,13 @@ export const layerConfig = (
 ): Layer.Layer<RegistryClient, InvalidInput | ConfigError, HttpClient.HttpClient | Credentials> =>
   Layer.effect(RegistryClient, Effect.flatMap(Config.unwrap(options), make))
 
+/** What `Effect.serviceFunctionEffect` is for effects. */
+const streaming = <Args extends Array<any>, A, E>(
+  pick: (client: RegistryClient.Service) => (...args: Args) => Stream.Stream<A, E>
+) =>
+(...args: Args): Stream.Stream<A, E, RegistryClient> =>
+  Stream.unwrap(Effect.map(RegistryClient, (client) => pick(client)(...args)))
+
 /**
  * What a reference names: descriptor, manifest with its bytes, and whether it is an index. One GET.
  *
@@ -271,10 +332,7 @@ export const layerConfig = (
  * @since 0.1.0
  * @category retrieval
  */
-export const getImage = (
-  image: ReferenceInput
-): Effect.Effect<Image.ImageDescriptor, GetImageFailure, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.getImage(image))
+export const getImage = Effect.serviceFunctionEffect(RegistryClient, (client) => client.getImage)
 
 /**
  * A handle on one image: its manifest, its config as an Effect, its layers as Streams. Of an index it is the image for
@@ -286,14 +344,7 @@ export const getImage = (
  * @since 0.1.0
  * @category retrieval
  */
-export const getImageHandle = (
-  image: ReferenceInput,
-  options?: { readonly platform?: PlatformInput | undefined }
-): Effect.Effect<
-  Image.Image,
-  GetImageFailure | OperationError.PlatformNotFound | OperationError.ParsePlatformError,
-  RegistryClient
-> => Effect.flatMap(RegistryClient, (client) => client.getImageHandle(image, options))
+export const getImageHandle = Effect.serviceFunctionEffect(RegistryClient, (client) => client.getImageHandle)
 
 /**
  * The digest of what a reference names. One HEAD; a GET only when the registry sends no digest.
@@ -303,8 +354,7 @@ export const getImageHandle = (
  * @since 0.1.0
  * @category retrieval
  */
-export const getDigest = (image: ReferenceInput): Effect.Effect<Digest.Digest, GetImageFailure, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.getDigest(image))
+export const getDigest = Effect.serviceFunctionEffect(RegistryClient, (client) => client.getDigest)
 
 /**
  * The digests of an index by platform. Keys are normalised (`linux/arm64` also for `arm64/v8`), with the OS version in
@@ -316,11 +366,7 @@ export const getDigest = (image: ReferenceInput): Effect.Effect<Digest.Digest, G
  * @since 0.1.0
  * @category retrieval
  */
-export const getPlatformDigests = (image: ReferenceInput): Effect.Effect<
-  Readonly<Record<string, Digest.Digest>>,
-  OperationError.ParseReferenceError | OperationError.NotFound | OperationError.GetImageIndexError,
-  RegistryClient
-> => Effect.flatMap(RegistryClient, (client) => client.getPlatformDigests(image))
+export const getPlatformDigests = Effect.serviceFunctionEffect(RegistryClient, (client) => client.getPlatformDigests)
 
 /**
  * Whether the reference names something: `false` only for a real 404. Refused credentials, a server error, a failed
@@ -329,10 +375,7 @@ export const getPlatformDigests = (image: ReferenceInput): Effect.Effect<
  * @since 0.1.0
  * @category retrieval
  */
-export const checkExists = (
-  image: ReferenceInput
-): Effect.Effect<boolean, OperationError.ParseReferenceError | OperationError.GetImageError, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.checkExists(image))
+export const checkExists = Effect.serviceFunctionEffect(RegistryClient, (client) => client.checkExists)
 
 /**
  * Copies whatever the source names, image or index, byte for byte; with `platform`, one image of an index.
@@ -342,12 +385,7 @@ export const checkExists = (
  * @since 0.1.0
  * @category copying
  */
-export const copy = (
-  source: ReferenceInput,
-  destination: ReferenceInput,
-  options?: CopyOptions & { readonly platform?: PlatformInput | undefined }
-): Effect.Effect<Copy.CopyResult, CopyFailure, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.copy(source, destination, options))
+export const copy = Effect.serviceFunctionEffect(RegistryClient, (client) => client.copy)
 
 /**
  * Copies a single image. Of an index it takes the platform asked for; without one a `CopyError` says to use `copyIndex`.
@@ -361,12 +399,7 @@ export const copy = (
  * @since 0.1.0
  * @category copying
  */
-export const copyImage = (
-  source: ReferenceInput,
-  destination: ReferenceInput,
-  options?: CopyOptions & { readonly platform?: PlatformInput | undefined }
-): Effect.Effect<Copy.CopyResult, CopyFailure, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.copyImage(source, destination, options))
+export const copyImage = Effect.serviceFunctionEffect(RegistryClient, (client) => client.copyImage)
 
 /**
  * Copies an index with all its images, nested indexes too; the digest stays the same.
@@ -376,12 +409,7 @@ export const copyImage = (
  * @since 0.1.0
  * @category copying
  */
-export const copyIndex = (
-  source: ReferenceInput,
-  destination: ReferenceInput,
-  options?: CopyOptions
-): Effect.Effect<Copy.CopyResult, CopyFailure | OperationError.GetImageIndexError, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.copyIndex(source, destination, options))
+export const copyIndex = Effect.serviceFunctionEffect(RegistryClient, (client) => client.copyIndex)
 
 /**
  * Copies one platform's image, named by the platform or by its digest. A malformed digest is a `ParseReferenceError` of
@@ -392,13 +420,69 @@ export const copyIndex = (
  * @since 0.1.0
  * @category copying
  */
-export const copyPlatformImage = (
-  source: ReferenceInput,
-  platformOrDigest: PlatformInput | Digest.Digest,
-  destination: ReferenceInput,
-  options?: CopyOptions
-): Effect.Effect<Copy.CopyResult, CopyFailure, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.copyPlatformImage(source, platformOrDigest, destination, options))
+export const copyPlatformImage = Effect.serviceFunctionEffect(RegistryClient, (client) => client.copyPlatformImage)
+
+/**
+ * Copies to several destinations at once, in any registries: each blob is read once and goes to all that lack it. The
+ * outcomes are in the order of the destinations. One destination's failure does not stop the others; one that keeps the
+ * others waiting for more than ten seconds in a blob gets that blob in a read of its own.
+ *
+ * Fails as `copy` does when nothing can be read from the source, and with `ParseReferenceError` before any request when
+ * one of the references is malformed.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const copyTo = Effect.serviceFunctionEffect(RegistryClient, (client) => client.copyTo)
+
+/**
+ * Copies like `copy`, as a stream of what happens. The first event has the totals, the last one is `Completed` with the
+ * result. Whoever stops reading stops the copy; whoever reads slowly does not slow it down.
+ *
+ * Fails as `copy` does.
+ *
+ * @since 0.1.0
+ * @category copying
+ * @example
+ * ```ts
+ * import * as RegistryClient from "effect-oci/RegistryClient"
+ * import * as Console from "effect/Console"
+ * import * as Stream from "effect/Stream"
+ *
+ * const program = RegistryClient.copyStream("alpine:3.20", "registry.example/alpine:3.20").pipe(
+ *   Stream.runForEach((event) =>
+ *     event._tag === "Planned"
+ *       ? Console.log(`${event.plan.bytes.upload} bytes to move`)
+ *       : Console.log(event._tag)
+ *   )
+ * )
+ * ```
+ */
+export const copyStream = streaming((client) => client.copyStream)
+
+/**
+ * What `copy` would do, in reads only: which manifests and blobs are there, which are to be mounted, which have to move,
+ * and how many bytes that is. Whether a mount works is known only when it is tried.
+ *
+ * Fails as `copy` does.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const planCopy = Effect.serviceFunctionEffect(RegistryClient, (client) => client.planCopy)
+
+/**
+ * Copies the tags of a repository to the same tags of another, all or those that are chosen, a few at once. One outcome
+ * for each tag, as they end; a tag that fails does not stop the others. Tags that are up to date cost one request to each
+ * side.
+ *
+ * Fails when the tags cannot be listed: with `NotFound`, or with `RegistryOperationError`, which is also how a selection
+ * fails that cannot be read.
+ *
+ * @since 0.1.0
+ * @category copying
+ */
+export const copyRepository = streaming((client) => client.copyRepository)
 
 /**
  * Builds a manifest list from images by platform, pushes it and gives back its digest. Entries are sorted by the
@@ -410,15 +494,7 @@ export const copyPlatformImage = (
  * @since 0.1.0
  * @category manifest lists
  */
-export const pushManifestList = (
-  reference: ReferenceInput,
-  images: Readonly<Record<string, Image.Image>>,
-  options?: ManifestList.Options
-): Effect.Effect<
-  Digest.Digest,
-  OperationError.ParseReferenceError | OperationError.ParsePlatformError | OperationError.PushManifestError,
-  RegistryClient
-> => Effect.flatMap(RegistryClient, (client) => client.pushManifestList(reference, images, options))
+export const pushManifestList = Effect.serviceFunctionEffect(RegistryClient, (client) => client.pushManifestList)
 
 /**
  * Asks `GET /v2/`: succeeds when a registry is there and lets these credentials in.
@@ -426,8 +502,7 @@ export const pushManifestList = (
  * @since 0.1.0
  * @category registries
  */
-export const ping = (registry: string): Effect.Effect<void, OperationFailure, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.ping(registry))
+export const ping = Effect.serviceFunctionEffect(RegistryClient, (client) => client.ping)
 
 /**
  * All tags of a repository, page by page, in the order the registry lists them.
@@ -435,8 +510,7 @@ export const ping = (registry: string): Effect.Effect<void, OperationFailure, Re
  * @since 0.1.0
  * @category registries
  */
-export const listTags = (repository: ReferenceInput): Stream.Stream<string, OperationFailure, RegistryClient> =>
-  Stream.unwrap(Effect.map(RegistryClient, (client) => client.listTags(repository)))
+export const listTags = streaming((client) => client.listTags)
 
 /**
  * The repositories of a registry (`/v2/_catalog`), which many hosted registries do not list.
@@ -444,8 +518,7 @@ export const listTags = (repository: ReferenceInput): Stream.Stream<string, Oper
  * @since 0.1.0
  * @category registries
  */
-export const listRepositories = (registry: string): Stream.Stream<string, OperationFailure, RegistryClient> =>
-  Stream.unwrap(Effect.map(RegistryClient, (client) => client.listRepositories(registry)))
+export const listRepositories = streaming((client) => client.listRepositories)
 
 /**
  * Deletes a manifest by its digest (a tag is resolved first), and with it every tag that names it.
@@ -453,8 +526,7 @@ export const listRepositories = (registry: string): Stream.Stream<string, Operat
  * @since 0.1.0
  * @category deletion
  */
-export const deleteImage = (image: ReferenceInput): Effect.Effect<void, OperationFailure, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.deleteImage(image))
+export const deleteImage = Effect.serviceFunctionEffect(RegistryClient, (client) => client.deleteImage)
 
 /**
  * Removes a tag and leaves the manifest, where the registry can do that; Debian's docker-registry, for one, cannot.
@@ -462,8 +534,7 @@ export const deleteImage = (image: ReferenceInput): Effect.Effect<void, Operatio
  * @since 0.1.0
  * @category deletion
  */
-export const deleteTag = (image: ReferenceInput): Effect.Effect<void, OperationFailure, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.deleteTag(image))
+export const deleteTag = Effect.serviceFunctionEffect(RegistryClient, (client) => client.deleteTag)
 
 /**
  * Gives what a reference names another tag in the same repository. Gives back the digest.
@@ -471,11 +542,7 @@ export const deleteTag = (image: ReferenceInput): Effect.Effect<void, OperationF
  * @since 0.1.0
  * @category registries
  */
-export const tagImage = (
-  image: ReferenceInput,
-  tag: string
-): Effect.Effect<Digest.Digest, OperationFailure, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.tagImage(image, tag))
+export const tagImage = Effect.serviceFunctionEffect(RegistryClient, (client) => client.tagImage)
 
 /**
  * The repository itself, for everything low-level: blobs, manifests, uploads. Sends nothing. A tag or digest in the name
@@ -484,8 +551,4 @@ export const tagImage = (
  * @since 0.1.0
  * @category registries
  */
-export const repository = (
-  name: ReferenceInput,
-  options?: RepositoryOptions
-): Effect.Effect<Repository.CompleteRepository, OperationError.ParseReferenceError, RegistryClient> =>
-  Effect.flatMap(RegistryClient, (client) => client.repository(name, options))
+export const repository = Effect.serviceFunctionEffect(RegistryClient, (client) => client.repository)

@@ -88,7 +88,7 @@ export const note = (text: string): Effect.Effect<void> =>
   Effect.flatMap(CurrentLine, Option.match({ onNone: () => Effect.void, onSome: (line) => line.write(`${text}\n`) }))
 
 /** What a copy did, in words. */
-export const summary = ({ blobs, bytes, outcome }: CopyResult): string => {
+export const summary = ({ blobs, bytes, outcome }: Pick<CopyResult, "blobs" | "bytes" | "outcome">): string => {
   if (outcome === "Skipped") return "it was there already; nothing was written"
   const count = (of: CopyResult["blobs"][number]["outcome"]) => blobs.filter((blob) => blob.outcome === of).length
   const parts = [

@@ -6,34 +6,25 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as Copy from "../Copy.js"
 import type { Credentials } from "../Credentials.js"
-import * as Digest from "../Digest.js"
 import * as Image from "../Image.js"
 import * as ManifestList from "../ManifestList.js"
 import {
   GetImageError,
   GetImageIndexError,
-  type ParsePlatformError,
-  ParseReferenceError,
   PushManifestError,
   RegistryOperationError,
   type Role
 } from "../OperationError.js"
-import * as Platform from "../Platform.js"
 import * as Reference from "../Reference.js"
-import type { CopyFailure, CopyOptions, PlatformInput, ReferenceInput, RegistryClient } from "../RegistryClient.js"
+import type { ReferenceInput, RegistryClient } from "../RegistryClient.js"
 import type * as RegistryConfig from "../RegistryConfig.js"
 import { InvalidInput } from "../RegistryError.js"
 import * as Repository from "../Repository.js"
+import * as copies from "./clientCopies.js"
 import { makeTransport } from "./http/make.js"
 import { makeRepository } from "./remote/repository.js"
 import * as remote from "./remote/tags.js"
-
-const parsePlatform = (
-  input: PlatformInput | undefined
-): Effect.Effect<Platform.Platform | undefined, ParsePlatformError> =>
-  typeof input === "string" ? Platform.parse(input) : Effect.succeed(input)
 
 /** What is absent stays `NotFound`; everything else says which operation failed. */
 const operationError = (operation: string, reference: string) => (cause: Repository.Failure) =>
@@ -48,8 +39,11 @@ export const make = Effect.fnUntraced(function*(
   const transport = yield* makeTransport(options)
   const session = yield* Repository.makeSession
 
-  const open = ({ registry, repository: name }: Reference.Reference, access?: "read" | "write") =>
-    makeRepository({ transport, session, registry, name, config: options, access })
+  const open = (
+    { registry, repository: name }: Reference.Reference,
+    access?: "read" | "write",
+    also?: ReadonlyArray<string>
+  ) => makeRepository({ transport, session, registry, name, config: options, access, also })
 
   /** The repository and what to ask it for, of a reference that is only read. */
   const locate = (image: ReferenceInput, role: Role) =>
@@ -65,24 +59,6 @@ export const make = Effect.fnUntraced(function*(
   const repository: RegistryClient.Service["repository"] = (name, access) =>
     Effect.map(Reference.parse(name), (reference) => open(reference, access?.access))
 
-  const copyWith = Effect.fnUntraced(function*(
-    selection: { readonly kind: "any" | "image" | "index"; readonly platform?: PlatformInput | undefined },
-    source: ReferenceInput,
-    destination: ReferenceInput,
-    options: CopyOptions = {}
-  ): Effect.fn.Return<Copy.CopyResult, CopyFailure> {
-    const from = yield* locate(source, "source")
-    const to = yield* Reference.parse(destination, "destination")
-    yield* Effect.annotateCurrentSpan("destination", to.toString())
-    const platform = yield* parsePlatform(selection.platform)
-    const target = yield* (options.destination?.repository ?? repository)(to, { access: "write" })
-    return yield* Copy.run(
-      { repository: from.repository, reference: from.target },
-      { repository: target, tag: to.tag, digest: to.digest },
-      { kind: selection.kind, platform, concurrency: options.concurrency }
-    )
-  })
-
   return {
     getImage: (image) =>
       Effect.flatMap(
@@ -97,7 +73,7 @@ export const make = Effect.fnUntraced(function*(
     getImageHandle: (image, options) =>
       Effect.gen(function*() {
         const { reference, repository, target } = yield* locate(image, "image")
-        const platform = yield* parsePlatform(options?.platform)
+        const platform = yield* copies.parsePlatform(options?.platform)
         return yield* Image.open(repository, target, platform).pipe(
           Effect.mapError((cause) => cause._tag === "PlatformNotFound" ? cause : getImageError(reference)(cause))
         )
@@ -132,35 +108,7 @@ export const make = Effect.fnUntraced(function*(
           Effect.catchTag("NotFound", () => Effect.succeed(false))
         )).pipe(Effect.withSpan("RegistryClient.checkExists")),
 
-    copy: (source, destination, options) =>
-      copyWith({ kind: "any", platform: options?.platform }, source, destination, options).pipe(
-        Effect.withSpan("RegistryClient.copy")
-      ),
-
-    copyImage: (source, destination, options) =>
-      copyWith({ kind: "image", platform: options?.platform }, source, destination, options).pipe(
-        Effect.withSpan("RegistryClient.copyImage")
-      ),
-
-    copyIndex: (source, destination, options) =>
-      copyWith({ kind: "index" }, source, destination, options).pipe(
-        Effect.mapError((error) =>
-          error._tag === "CopyError" && error.cause._tag === "NotAnIndex"
-            ? new GetImageIndexError({ reference: error.source, cause: error.cause })
-            : error
-        ),
-        Effect.withSpan("RegistryClient.copyIndex")
-      ),
-
-    copyPlatformImage: (source, platformOrDigest, destination, options) =>
-      (typeof platformOrDigest === "string" && platformOrDigest.includes(":")
-        ? Effect.flatMap(
-          childReference(source, platformOrDigest),
-          (child) => copyWith({ kind: "image" }, child, destination, options)
-        )
-        : copyWith({ kind: "image", platform: platformOrDigest }, source, destination, options)).pipe(
-          Effect.withSpan("RegistryClient.copyPlatformImage")
-        ),
+    ...copies.make({ open }),
 
     pushManifestList: (reference, images, options) =>
       Effect.gen(function*() {
@@ -225,17 +173,4 @@ export const make = Effect.fnUntraced(function*(
 
     repository
   }
-})
-
-/** The source's repository with the digest of one of its images. */
-const childReference = Effect.fnUntraced(function*(source: ReferenceInput, digest: string) {
-  const { registry, repository } = yield* Reference.parse(source, "source")
-  return Digest.isDigest(digest)
-    ? new Reference.Reference({ registry, repository, digest })
-    : yield* new ParseReferenceError({
-      input: digest,
-      role: "source",
-      reason: "BadDigest",
-      description: "this is neither a platform like linux/arm64 nor a digest like sha256:… with 64 hexadecimal digits"
-    })
 })

@@ -14,13 +14,24 @@ export const defaultRetries = 4
 
 const maxDepth = 8
 const maxDescriptors = 10_000
+/** Bytes of manifests that one operation holds in memory. */
+const maxManifestBytes = 256 * 1024 * 1024
 
-/** What is left of the descriptors that one operation follows. Mutable: one for each operation. */
+/** What is left of the descriptors that one operation follows, and of the manifests it holds. Mutable: one for each. */
 export interface Budget {
   remaining: number
+  bytes: number
 }
 
-export const makeBudget = (): Budget => ({ remaining: maxDescriptors })
+export const makeBudget = (): Budget => ({ remaining: maxDescriptors, bytes: maxManifestBytes })
+
+/** Lets an operation keep a manifest of so many bytes until its end. */
+export const keep = (budget: Budget, resource: string, bytes: number): Effect.Effect<void, ManifestInvalid> =>
+  Effect.suspend(() => {
+    budget.bytes -= bytes
+    const reason = `it leads to more than ${maxManifestBytes} bytes of manifests`
+    return budget.bytes < 0 ? new ManifestInvalid({ resource, reason, errors: [] }) : Effect.void
+  })
 
 /**
  * Lets an operation go into a manifest: `depth` counts the manifests above it and itself, `descriptors` are the ones it

@@ -1,0 +1,97 @@
+/**
+ * Puts manifests where their content is, from the bottom up.
+ *
+ * @internal
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { CopyEvent } from "../../CopyEvent.js"
+import type * as Digest from "../../Digest.js"
+import * as Manifest from "../../Manifest.js"
+import type { Task } from "./blobs.js"
+import type { Job } from "./job.js"
+import { again } from "./move.js"
+import * as sided from "./sided.js"
+import * as Target from "./target.js"
+import type { Node } from "./tree.js"
+
+/** The manifests of a target, each once its blobs and its children are there; `first` come before the root. */
+export const push = (
+  job: Job,
+  target: Target.Target,
+  tasks: ReadonlyArray<Task>,
+  root: Node | undefined,
+  first: ReadonlyArray<Node>
+): Effect.Effect<void, sided.Sided> => {
+  const there = new Map<Digest.Digest, Deferred.Deferred<void>>()
+  for (const task of tasks) if (task.target === target) there.set(task.descriptor.digest, task.there)
+  const known = new Map<Node, Effect.Effect<void, sided.Sided>>()
+
+  const once = (node: Node): Effect.Effect<void, sided.Sided> =>
+    Effect.suspend(() => {
+      const flight = known.get(node)
+      if (flight !== undefined) return flight
+      return Effect.flatMap(Effect.cached(whole(node)), (cached) => {
+        const own = known.get(node) ?? cached
+        known.set(node, own)
+        return own
+      })
+    })
+
+  const each = (nodes: ReadonlyArray<Node>) =>
+    Effect.forEach(nodes.filter(({ targets }) => targets.includes(target)), once, {
+      concurrency: "unbounded",
+      discard: true
+    })
+
+  const whole = (node: Node): Effect.Effect<void, sided.Sided> =>
+    Effect.all([
+      each(node.children),
+      Effect.forEach(node.blobs, ({ digest }) => {
+        const one = there.get(digest)
+        return one === undefined ? Effect.void : Deferred.await(one)
+      }, { discard: true })
+    ], { concurrency: 2, discard: true }).pipe(Effect.zipRight(put(job, target, node)))
+
+  const ours = root !== undefined && root.targets.includes(target) ? root : undefined
+  const before = Effect.all([each(first), ours === undefined ? Effect.void : each(ours.children)], {
+    concurrency: 2,
+    discard: true
+  })
+  return ours === undefined ? before : Effect.zipRight(before, once({ ...ours, tag: target.destination.tag }))
+}
+
+/**
+ * A manifest that the destination refuses may name a blob that has been collected since it was seen, or that a mount
+ * never brought: it is put once more when all that was only believed to be there has been asked for.
+ */
+const put = (job: Job, target: Target.Target, { manifest, tag }: Node): Effect.Effect<void, sided.Sided> => {
+  const { descriptor } = manifest
+  const { repository } = target
+  const once = sided.destination(
+    job.once(repository, `put ${descriptor.digest} as ${tag ?? ""}`, repository.putManifest(manifest, { tag }))
+  )
+  return once.pipe(
+    Effect.catchIf(({ cause }) => cause._tag === "ManifestInvalid", (error) => {
+      const doubted = target.isSource
+        ? []
+        : Manifest.references(manifest).blobs.filter((blob) => Target.isBelieved(target, blob))
+      return doubted.length === 0 ? Effect.fail(error) : Effect.zipRight(
+        Effect.forEach(doubted, (blob) =>
+          Effect.suspend(() => {
+            repository.session.forgetBlob(repository.registry, repository.name, blob.digest)
+            return Effect.map(again(job, target, blob), ({ outcome }) => {
+              if (outcome === "Uploaded") Target.settle(target, blob, outcome)
+            })
+          }), { concurrency: "unbounded", discard: true }),
+        once
+      )
+    }),
+    Effect.tap(() =>
+      Effect.sync(() => {
+        target.manifests.set(descriptor.digest, { descriptor, outcome: "Pushed" })
+        job.emit(CopyEvent.ManifestPushed({ destination: target.name, descriptor, tag }))
+      })
+    )
+  )
+}

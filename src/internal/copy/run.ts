@@ -1,0 +1,187 @@
+/**
+ * A copy from end to end: what the source names, what each destination has, what is to be done, and the doing.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { CopyFailure, CopyResult, Destination, Endpoint, Options, Outcome, Plan, Selection } from "../../Copy.js"
+import { CopyEvent } from "../../CopyEvent.js"
+import { CopyError, NotFound, type PlatformNotFound } from "../../OperationError.js"
+import { located } from "../names.js"
+import * as blobs from "./blobs.js"
+import * as existing from "./existing.js"
+import * as job from "./job.js"
+import { planOf } from "./plan.js"
+import { push } from "./push.js"
+import * as referrers from "./referrers.js"
+import * as roots from "./root.js"
+import type * as sided from "./sided.js"
+import * as Target from "./target.js"
+import * as tree from "./tree.js"
+
+/** All that is known before anything is written. */
+interface Prepared {
+  readonly root: roots.Root
+  readonly targets: ReadonlyMap<Target.Target, existing.Verdict>
+  readonly main: tree.Node | undefined
+  readonly first: ReadonlyArray<tree.Node>
+  readonly tasks: ReadonlyArray<blobs.Task>
+}
+
+const conclude = (source: Endpoint, names: ReadonlyArray<string>, { cause, isRoot, side }: sided.Sided) =>
+  isRoot && cause._tag === "NotFound"
+    ? new NotFound({ resource: cause.resource, reference: cause.reference, errors: cause.errors, side })
+    : new CopyError({
+      source: located(`${source.repository.registry}/${source.repository.name}`, source.reference),
+      destination: names.join(", "),
+      side,
+      cause
+    })
+
+const prepare = Effect.fnUntraced(function*(
+  self: job.Job,
+  source: Endpoint,
+  all: ReadonlyArray<Target.Target>,
+  options: Options & Selection,
+  dryRun: boolean
+): Effect.fn.Return<Prepared, sided.Sided | PlatformNotFound> {
+  const [root, found] = yield* Effect.all([
+    roots.find(source, options),
+    Effect.forEach(all, (target) => Target.during(target, existing.find(target)), { concurrency: "unbounded" })
+  ], { concurrency: 2 })
+  const { descriptor } = root
+  yield* Effect.annotateCurrentSpan("digest", descriptor.digest)
+  const targets = new Map<Target.Target, existing.Verdict>()
+  for (const [index, target] of all.entries()) {
+    const there = found[index]
+    if (there === undefined || Option.isNone(there)) continue
+    const verdict = yield* Target.during(target, existing.judge(target, there.value, descriptor.digest, options))
+    if (Option.isSome(verdict)) targets.set(target, verdict.value)
+  }
+  const having = (...tags: ReadonlyArray<existing.Verdict["_tag"]>) =>
+    [...targets].flatMap(([target, { _tag }]) => tags.includes(_tag) ? [target] : [])
+  const writers = having("Absent")
+  const concerned = referrers.isWanted(options) ? having("Absent", "There") : writers
+  if (concerned.length === 0) return { root, targets, main: undefined, first: [], tasks: [] }
+
+  const whole = tree.make(self)
+  const manifest = root.manifest ?? (yield* whole.manifest(descriptor))
+  // The HEAD answered with a type; the manifest itself has the last word.
+  yield* roots.checkKind(source, manifest, options)
+  const [main, first] = yield* Effect.all([
+    writers.length === 0
+      ? Effect.succeed(undefined)
+      : Effect.map(whole.below(manifest, writers), (node): tree.Node => node),
+    referrers.isWanted(options)
+      ? referrers.gather(self, whole, manifest, concerned, options)
+      : Effect.succeed([])
+  ], { concurrency: 2 })
+  const tasks = yield* blobs.inspect(self, whole.needs, dryRun)
+  return { root, targets, main, first, tasks }
+})
+
+const resultOf = (
+  { tally }: job.Job,
+  { root }: Prepared,
+  target: Target.Target,
+  verdict: existing.Verdict
+): CopyResult => {
+  const all = [...target.blobs.values()]
+  const manifests = [...target.manifests.values()]
+  return {
+    digest: verdict._tag === "Kept" ? verdict.digest : root.descriptor.digest,
+    sourceDigest: root.sourceDigest,
+    outcome: manifests.some(({ outcome }) => outcome === "Pushed") ? "Copied" : "Skipped",
+    blobs: all,
+    manifests,
+    bytes: all.reduce((sum, blob) => blob.outcome === "Uploaded" ? sum + blob.descriptor.size : sum, 0),
+    requests: tally.requests,
+    retries: tally.retries
+  }
+}
+
+const announce = (self: job.Job, prepared: Prepared) =>
+  Effect.sync(() => {
+    for (const [target, verdict] of prepared.targets) {
+      self.emit(CopyEvent.Planned({ destination: target.name, plan: planOf(prepared, target, verdict) }))
+    }
+  })
+
+const carryOut = (self: job.Job, prepared: Prepared): Effect.Effect<void> => {
+  const { first, main, targets, tasks } = prepared
+  const each = Effect.forEach(targets, ([target, verdict]) =>
+    Effect.map(
+      Target.during(target, push(self, target, tasks, main, first)),
+      Option.map(() => {
+        const result = resultOf(self, prepared, target, verdict)
+        self.emit(CopyEvent.Completed({ destination: target.name, result }))
+      })
+    ), { concurrency: "unbounded", discard: true })
+  // Whoever waits for a blob that is moved waits for the mover: when that dies, it must not be for ever.
+  return Effect.raceFirst(each, Effect.zipRight(blobs.move(self, tasks), Effect.never))
+}
+
+/** Copies to all destinations, each with an end of its own. */
+export const copyAll = (
+  source: Endpoint,
+  destinations: ReadonlyArray<Destination>,
+  options: Options & Selection,
+  emit: job.Emit | undefined
+): Effect.Effect<ReadonlyArray<Outcome>, CopyFailure> => {
+  const targets = destinations.map((destination) => Target.make(source.repository, destination))
+  const names = targets.map(({ name }) => name)
+  return job.run(source.repository, options, emit, (self) =>
+    Effect.gen(function*() {
+      const prepared = yield* prepare(self, source, targets, options, false)
+      yield* announce(self, prepared)
+      yield* carryOut(self, prepared)
+      yield* Effect.annotateCurrentSpan({ requests: self.tally.requests, retries: self.tally.retries })
+      return yield* Effect.forEach(targets, (target) => {
+        const verdict = prepared.targets.get(target)
+        const { error, name: destination } = target
+        if (error !== undefined) {
+          const concluded = conclude(source, [destination], error)
+          if (targets.length > 1) self.emit(CopyEvent.Failed({ destination, error: concluded }))
+          return Effect.succeed<Outcome>({ _tag: "Failure", destination, error: concluded })
+        }
+        return verdict === undefined
+          ? Effect.dieMessage("a destination that neither failed nor was judged")
+          : Effect.succeed<Outcome>({
+            _tag: "Success",
+            destination,
+            result: resultOf(self, prepared, target, verdict)
+          })
+      })
+    })).pipe(Effect.mapError((error) => error._tag === "Sided" ? conclude(source, names, error) : error))
+}
+
+/** A copy to one destination, whose failure is its own. */
+export const copyOne = (
+  source: Endpoint,
+  destination: Destination,
+  options: Options & Selection,
+  emit: job.Emit | undefined
+): Effect.Effect<CopyResult, CopyFailure> =>
+  Effect.flatMap(copyAll(source, [destination], options, emit), ([outcome]) => {
+    if (outcome === undefined) return Effect.dieMessage("a copy without an outcome")
+    return outcome._tag === "Success" ? Effect.succeed(outcome.result) : Effect.fail(outcome.error)
+  })
+
+/** What a copy would do; nothing is written. */
+export const plan = (
+  source: Endpoint,
+  destination: Destination,
+  options: Options & Selection
+): Effect.Effect<Plan, CopyFailure> => {
+  const target = Target.make(source.repository, destination)
+  return job.run(source.repository, options, undefined, (self) =>
+    Effect.gen(function*() {
+      const prepared = yield* prepare(self, source, [target], options, true)
+      const verdict = prepared.targets.get(target)
+      if (target.error !== undefined) return yield* target.error
+      return verdict === undefined
+        ? yield* Effect.dieMessage("a target without a verdict")
+        : planOf(prepared, target, verdict)
+    })).pipe(Effect.mapError((error) => error._tag === "Sided" ? conclude(source, [target.name], error) : error))
+}

@@ -1,0 +1,166 @@
+/**
+ * Reads what is to be copied from the top down, as far as any target lacks it.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Descriptor from "../../Descriptor.js"
+import type * as Digest from "../../Digest.js"
+import * as Manifest from "../../Manifest.js"
+import * as MediaType from "../../MediaType.js"
+import * as limits from "../limits.js"
+import type { Needs } from "./blobs.js"
+import type { Job } from "./job.js"
+import * as sided from "./sided.js"
+import * as Target from "./target.js"
+
+/** A manifest that some targets lack. */
+export interface Node {
+  readonly manifest: Manifest.Manifest
+  /** Under which it is put, beside its digest; that of the root is each destination's own. */
+  readonly tag?: string | undefined
+  readonly targets: ReadonlyArray<Target.Target>
+  readonly blobs: ReadonlyArray<Descriptor.Descriptor>
+  readonly children: ReadonlyArray<Node>
+}
+
+/** Manifests that are asked for at once. */
+const manifestConcurrency = 16
+
+export interface Tree {
+  /** Blobs that targets may lack, by what has been read so far. */
+  readonly needs: Needs
+  /** A manifest of the source, read once however often it is asked for. */
+  readonly manifest: (descriptor: Descriptor.Descriptor) => Effect.Effect<Manifest.Manifest, sided.Sided>
+  /** Everything below a manifest that the targets, which lack it, lack as well. */
+  readonly below: (
+    manifest: Manifest.Manifest,
+    targets: ReadonlyArray<Target.Target>,
+    tag?: string
+  ) => Effect.Effect<Node>
+}
+
+export const isManifestType = ({ mediaType }: Descriptor.Descriptor): boolean =>
+  MediaType.isIndex(mediaType) || MediaType.isImageManifest(mediaType)
+
+/** Whether a target has the manifest. One that refuses to tell is taken not to: the writes bring the answer. */
+const has = (job: Job, target: Target.Target, digest: Digest.Digest): Effect.Effect<boolean, sided.Sided> =>
+  target.isSource ? Effect.succeed(true) : target.repository.resolve(digest).pipe(
+    Effect.as(true),
+    Effect.catchTag("NotFound", "Denied", () => Effect.succeed(false)),
+    (asked) => job.once(target.repository, `manifest ${digest}`, asked),
+    sided.destination
+  )
+
+export const make = (job: Job): Tree => {
+  const needs: Needs = new Map()
+  const budget = limits.makeBudget()
+  const manifests = new Map<Digest.Digest, Effect.Effect<Manifest.Manifest, sided.Sided>>()
+  const nodes = new Map<string, Effect.Effect<Option.Option<Node>>>()
+
+  const once = <K, A, E>(known: Map<K, Effect.Effect<A, E>>, key: K, effect: Effect.Effect<A, E>) =>
+    Effect.suspend(() => {
+      const first = known.get(key)
+      if (first !== undefined) return first
+      return Effect.flatMap(Effect.cached(effect), (cached) => {
+        const flight = known.get(key) ?? cached
+        known.set(key, flight)
+        return flight
+      })
+    })
+
+  const manifest: Tree["manifest"] = (descriptor) =>
+    once(
+      manifests,
+      descriptor.digest,
+      job.source.getManifest(descriptor.digest, { expected: descriptor }).pipe(
+        Effect.tap(({ raw }) => limits.keep(budget, descriptor.digest, raw.byteLength)),
+        sided.source
+      )
+    )
+
+  const need = (descriptor: Descriptor.Descriptor, targets: ReadonlyArray<Target.Target>): void => {
+    const known = needs.get(descriptor.digest)
+    if (known === undefined) needs.set(descriptor.digest, { descriptor, targets: new Set(targets) })
+    else for (const target of targets) known.targets.add(target)
+  }
+
+  /** What an index names: nothing where all targets have it, a manifest, or a blob. */
+  type Child = Option.Option<Node | "blob">
+
+  const child = (
+    descriptor: Descriptor.Descriptor,
+    targets: ReadonlyArray<Target.Target>,
+    depth: number
+  ): Effect.Effect<Child> => {
+    const read = Effect.gen(function*(): Effect.fn.Return<Child> {
+      const lacking = yield* lackingOf(job, descriptor, targets)
+      if (lacking.length === 0) return Option.none()
+      const content = yield* manifest(descriptor).pipe(
+        Effect.asSome,
+        Effect.catchIf(
+          // An index may name content that is no manifest; a type we do not know can only be tried.
+          ({ cause }) => cause._tag === "NotFound" && !isManifestType(descriptor),
+          () => Effect.succeedNone
+        ),
+        (effect) => Target.forAll(lacking, effect)
+      )
+      if (Option.isNone(content)) return Option.none()
+      if (Option.isSome(content.value)) {
+        return Option.some(yield* inside(content.value.value, lacking, depth, undefined))
+      }
+      need(descriptor, lacking)
+      return Option.some("blob")
+    })
+    // For whom it is asked is a part of the question.
+    return once(nodes, [descriptor.digest, ...targets.map(({ name }) => name)].join(" "), read)
+  }
+
+  const inside = Effect.fnUntraced(function*(
+    content: Manifest.Manifest,
+    targets: ReadonlyArray<Target.Target>,
+    depth: number,
+    tag: string | undefined
+  ): Effect.fn.Return<Node> {
+    const { blobs, manifests } = Manifest.references(content)
+    const entered = yield* limits.enter(budget, content.descriptor.digest, depth, blobs.length + manifests.length).pipe(
+      sided.source,
+      (effect) => Target.forAll(targets, effect)
+    )
+    if (Option.isNone(entered)) return { manifest: content, tag, targets, blobs: [], children: [] }
+    for (const blob of blobs) need(blob, targets)
+    const children = yield* Effect.forEach(
+      manifests,
+      (entry) => Effect.map(child(entry, targets, depth + 1), (found) => ({ entry, found })),
+      { concurrency: manifestConcurrency }
+    )
+    return {
+      manifest: content,
+      tag,
+      targets,
+      blobs: [...blobs, ...children.flatMap(({ entry, found }) => Option.contains(found, "blob") ? [entry] : [])],
+      children: children.flatMap(({ found }) => Option.isSome(found) && found.value !== "blob" ? [found.value] : [])
+    }
+  })
+
+  return {
+    needs,
+    manifest,
+    below: (content, targets, tag) => inside(content, targets, 1, tag)
+  }
+}
+
+/** The targets that do not have the manifest; of those that have it that is noted. */
+const lackingOf = (job: Job, descriptor: Descriptor.Descriptor, targets: ReadonlyArray<Target.Target>) =>
+  Effect.map(
+    Effect.forEach(targets, (target) =>
+      Effect.map(Target.during(target, has(job, target, descriptor.digest)), (isThere) => {
+        if (Option.contains(isThere, true)) {
+          target.manifests.set(descriptor.digest, { descriptor, outcome: "Existed" })
+        }
+        return Option.contains(isThere, false) ? [target] : []
+      }), { concurrency: "unbounded" }),
+    (lacking) =>
+      lacking.flat()
+  )
