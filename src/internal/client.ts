@@ -25,10 +25,11 @@ import * as Reference from "../Reference.js"
 import type { CopyFailure, CopyOptions, PlatformInput, ReferenceInput, RegistryClient } from "../RegistryClient.js"
 import type * as RegistryConfig from "../RegistryConfig.js"
 import { InvalidInput } from "../RegistryError.js"
-import * as Repository from "../Repository.js"
+import type * as Repository from "../Repository.js"
 import { makeTransport } from "./http/make.js"
 import { makeRepository } from "./remote/repository.js"
 import * as remote from "./remote/tags.js"
+import { makeWith as makeSession } from "./session.js"
 
 const parsePlatform = (
   input: PlatformInput | undefined
@@ -46,10 +47,13 @@ export const make = Effect.fnUntraced(function*(
   options: RegistryConfig.Options = {}
 ): Effect.fn.Return<RegistryClient.Service, InvalidInput, HttpClient.HttpClient | Credentials> {
   const transport = yield* makeTransport(options)
-  const session = yield* Repository.makeSession
+  const session = yield* makeSession(transport.transfer)
 
-  const open = ({ registry, repository: name }: Reference.Reference, access?: "read" | "write") =>
-    makeRepository({ transport, session, registry, name, config: options, access })
+  const open = (
+    { registry, repository: name }: Reference.Reference,
+    access?: "read" | "write",
+    also?: ReadonlyArray<string>
+  ) => makeRepository({ transport, session, registry, name, config: options, access, also })
 
   /** The repository and what to ask it for, of a reference that is only read. */
   const locate = (image: ReferenceInput, role: Role) =>
