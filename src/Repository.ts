@@ -40,7 +40,13 @@ export interface Session {
   /** Forgets what `markBlob` remembered: the registry said otherwise. */
   readonly forgetBlob: (registry: string, repository: string, digest: Digest.Digest) => void
 
-  /** Names of the repositories of a registry in which the blob has been seen, in the order of the sightings. */
+  /**
+   * Whether a repository has been seen to hold a blob, by `markBlob`, within the last 15 minutes: what is older does not
+   * stand for it any more, as registries delete what nothing refers to.
+   */
+  readonly hasSeen: (registry: string, repository: string, digest: Digest.Digest) => boolean
+
+  /** Names of the repositories of a registry in which the blob has been seen, however long ago, in the order of the sightings. */
   readonly repositoriesWith: (registry: string, digest: Digest.Digest) => ReadonlyArray<string>
 
   /**

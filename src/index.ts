@@ -37,4 +37,6 @@ export * as RegistryConfig from "./RegistryConfig.js"
 /** @since 0.1.0 */
 export * as RegistryError from "./RegistryError.js"
 /** @since 0.1.0 */
+export * as RegistryMetrics from "./RegistryMetrics.js"
+/** @since 0.1.0 */
 export * as Repository from "./Repository.js"

@@ -20,11 +20,12 @@ import * as Reference from "../Reference.js"
 import type { ReferenceInput, RegistryClient } from "../RegistryClient.js"
 import type * as RegistryConfig from "../RegistryConfig.js"
 import { InvalidInput } from "../RegistryError.js"
-import * as Repository from "../Repository.js"
+import type * as Repository from "../Repository.js"
 import * as copies from "./clientCopies.js"
 import { makeTransport } from "./http/make.js"
 import { makeRepository } from "./remote/repository.js"
 import * as remote from "./remote/tags.js"
+import { makeWith as makeSession } from "./session.js"
 
 /** What is absent stays `NotFound`; everything else says which operation failed. */
 const operationError = (operation: string, reference: string) => (cause: Repository.Failure) =>
@@ -37,7 +38,7 @@ export const make = Effect.fnUntraced(function*(
   options: RegistryConfig.Options = {}
 ): Effect.fn.Return<RegistryClient.Service, InvalidInput, HttpClient.HttpClient | Credentials> {
   const transport = yield* makeTransport(options)
-  const session = yield* Repository.makeSession
+  const session = yield* makeSession(transport.transfer)
 
   const open = (
     { registry, repository: name }: Reference.Reference,

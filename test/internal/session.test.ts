@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
 import * as Digest from "../../src/Digest.js"
 import * as Session from "../../src/internal/session.js"
 
@@ -22,6 +23,38 @@ describe("session", () => {
       session.forgetBlob("a.example", "one", digest)
       session.forgetBlob("c.example", "one", digest)
       assert.deepStrictEqual(session.repositoriesWith("a.example", digest), [])
+    }))
+
+  it.effect("stands for a sighting for 15 minutes, counted from the last one", () =>
+    Effect.gen(function*() {
+      const session = yield* Session.make
+      session.markBlob("a.example", "one", digest)
+      yield* TestClock.adjust("10 minutes")
+      session.markBlob("a.example", "one", digest)
+      yield* TestClock.adjust("14 minutes")
+      assert.isTrue(session.hasSeen("a.example", "one", digest))
+      assert.isFalse(session.hasSeen("a.example", "two", digest))
+      assert.isFalse(session.hasSeen("b.example", "one", digest))
+      yield* TestClock.adjust("1 minutes")
+      assert.isFalse(session.hasSeen("a.example", "one", digest))
+      // As a candidate for a mount it may still do.
+      assert.deepStrictEqual(session.repositoriesWith("a.example", digest), ["one"])
+      session.markBlob("a.example", "one", digest)
+      session.forgetBlob("a.example", "one", digest)
+      assert.isFalse(session.hasSeen("a.example", "one", digest))
+    }))
+
+  it.effect("forgets what it has not seen for longest when there are 100 000 sightings", () =>
+    Effect.gen(function*() {
+      const session = yield* Session.make
+      const names = Array.from({ length: 100_000 }, (_, i) => `repository${i}`)
+      for (const name of names) session.markBlob("a.example", name, digest)
+      session.markBlob("a.example", "repository0", digest)
+      session.markBlob("a.example", "one more", digest)
+      assert.isTrue(session.hasSeen("a.example", "repository0", digest))
+      assert.isFalse(session.hasSeen("a.example", "repository1", digest))
+      assert.isTrue(session.hasSeen("a.example", "repository2", digest))
+      assert.strictEqual(session.repositoriesWith("a.example", digest).length, 100_000)
     }))
 
   it.effect("runs one effect for a key at a time and shares its success", () =>

@@ -4,10 +4,10 @@
  *
  * @internal
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
@@ -36,7 +36,7 @@ export const none: Authorization = { header: undefined, credentials: "anonymous"
 
 const ofToken = (token: Cached): Authorization => ({
   header: token.token.authorization,
-  credentials: token.credentials,
+  credentials: credentials.describe(token.credential),
   token
 })
 
@@ -53,25 +53,47 @@ export interface Auth {
     refused: Authorization,
     header: string | undefined
   ) => Effect.Effect<Authorization | undefined, RegistryError>
+  /** Remembers the registry's challenge. */
+  readonly learn: (host: Host, header: string) => void
   /** Whether a challenge of the registry is known. */
   readonly isKnown: (host: Host) => boolean
 }
 
-/** A token with what it was got for. */
-interface Cached {
-  readonly token: Token
+/** For what a token is got, and as whom. */
+interface Purpose {
   readonly issuer: Issuer
-  /** What it was wanted for; more than `token.scopes` when the token server refused to give it all. */
+  /** What it is wanted for; more than its scopes when the token server refuses to give it all. */
   readonly wanted: ReadonlyArray<string>
   readonly repository: string | undefined
-  readonly credentials: string
+  readonly credential: Option.Option<Credential>
 }
 
-interface Flight {
-  readonly fiber: Fiber.RuntimeFiber<unknown>
+/** A token with what it was got for. */
+interface Cached extends Purpose {
+  readonly token: Token
+  /** Repositories for which the store has the very same credential. */
+  readonly repositories: Set<string | undefined>
+}
+
+interface Flight extends Purpose {
   readonly result: Deferred.Deferred<Cached, RegistryError>
+  fiber: Fiber.RuntimeFiber<unknown> | undefined
   waiting: number
 }
+
+const isFor = (a: Purpose, b: Purpose): boolean =>
+  a.repository === b.repository && a.wanted.join(" ") === b.wanted.join(" ")
+
+/** From one token server, to one user. */
+const isAlike = (a: Purpose, b: Purpose): boolean =>
+  a.issuer.realm === b.issuer.realm && a.issuer.service === b.issuer.service &&
+  credentials.isSame(a.credential, b.credential)
+
+/** Whether another repository's own scopes may be granted where one's are refused. */
+const isAboutRights = (error: RegistryError, { credential }: Purpose): boolean =>
+  error._tag === "Denied" || error._tag === "CredentialsError" ||
+  // A 401 to credentials is about these (R-107).
+  (error._tag === "Unauthorized" && Option.isNone(credential))
 
 /** What is known of one registry. */
 interface State {
@@ -79,8 +101,9 @@ interface State {
   issuer: Issuer
   /** What goes without a token, by what it is wanted for: a store may run a program each time that it is asked. */
   readonly direct: Map<string, Authorization>
+  /** In the order in which they came. */
   readonly tokens: Set<Cached>
-  readonly flights: Map<string, Flight>
+  readonly flights: Set<Flight>
 }
 
 /**
@@ -131,77 +154,82 @@ export const make = (
       (yield* direct(host, state, scopes, yield* credentialFor(host, scopes)))
   })
 
-  /** A valid token that is enough, got for the same repository: its credentials may be for that one alone. */
-  const cached = (state: State, repository: string | undefined, wanted: ReadonlyArray<string>, now: number) => {
-    for (const entry of state.tokens) {
-      if (entry.token.renewAt <= now) state.tokens.delete(entry)
-      else if (
-        entry.repository === repository && entry.issuer.realm === state.issuer.realm &&
-        entry.issuer.service === state.issuer.service &&
-        (Scopes.covers(entry.token.scopes, wanted) || entry.wanted.join(" ") === wanted.join(" "))
-      ) {
-        return entry
-      }
-    }
-    return undefined
+  /** The tokens that are valid still. */
+  const alive = (state: State, now: number): ReadonlyArray<Cached> => {
+    for (const entry of state.tokens) if (entry.token.renewAt <= now) state.tokens.delete(entry)
+    return [...state.tokens]
   }
 
+  /** Begins to get a token, in a fiber of its own: who is first may be interrupted while others wait for the same. */
+  const depart = (host: Host, state: State, purpose: Purpose, now: number): Effect.Effect<Flight> => {
+    const { credential, issuer, repository, wanted } = purpose
+    const flight: Flight = { ...purpose, result: Deferred.unsafeMake(FiberId.none), fiber: undefined, waiting: 1 }
+    state.flights.add(flight)
+    // What was refused for all of it to one of the repositories need not be asked for by the next.
+    const isRefused = alive(state, now).some((entry) =>
+      isAlike(entry, purpose) && entry.wanted.join(" ") === wanted.join(" ") &&
+      !Scopes.covers(entry.token.scopes, wanted)
+    )
+    const scopes = isRefused && repository !== undefined ? Scopes.ofRepository(wanted, repository) : wanted
+    return fetchToken({ host, issuer, scopes, repository, credential }).pipe(
+      Effect.map((token): Cached => {
+        const entry = { ...purpose, token, repositories: new Set([repository]) }
+        state.tokens.add(entry)
+        return entry
+      }),
+      Effect.interruptible,
+      Effect.exit,
+      Effect.flatMap((exit) => {
+        state.flights.delete(flight)
+        return Deferred.done(flight.result, exit)
+      }),
+      Effect.forkDaemon,
+      Effect.map((fiber) => {
+        flight.fiber = fiber
+        return flight
+      })
+    )
+  }
+
+  /** A new token, or the one that is on its way already: for another repository too, when `isShared`. */
   const fetched = (
     host: Host,
     state: State,
-    wanted: ReadonlyArray<string>,
-    repository: string | undefined,
-    credential: Option.Option<Credential>
+    purpose: Purpose,
+    now: number,
+    isShared = true
   ): Effect.Effect<Cached, RegistryError> => {
-    const issuer = state.issuer
-    const key = JSON.stringify([issuer.realm, issuer.service, repository, wanted])
-    const load = Effect.map(
-      fetchToken({ host, issuer, scopes: wanted, repository, credential }),
-      (token): Cached => {
-        const entry = { token, issuer, wanted, repository, credentials: credentials.describe(credential) }
-        state.tokens.add(entry)
-        return entry
-      }
-    )
     const join = Effect.suspend(() => {
-      const running = state.flights.get(key)
-      if (running !== undefined) {
-        running.waiting++
-        return Effect.succeed(running)
+      for (const flight of state.flights) {
+        if (
+          isAlike(flight, purpose) &&
+          (isFor(flight, purpose) || (isShared && Scopes.covers(flight.wanted, purpose.wanted)))
+        ) {
+          flight.waiting++
+          return Effect.succeed(flight)
+        }
       }
-      // In a fiber of its own: the request that was first may be interrupted while others wait for the same token.
-      let flight: Flight | undefined = undefined
-      const result = Deferred.unsafeMake<Cached, RegistryError>(FiberId.none)
-      return load.pipe(
-        Effect.interruptible,
-        Effect.exit,
-        Effect.flatMap((exit) =>
-          Effect.zipRight(
-            Effect.sync(() => {
-              if (state.flights.get(key) === flight) state.flights.delete(key)
-            }),
-            Deferred.done(result, exit)
-          )
-        ),
-        Effect.forkDaemon,
-        Effect.map((fiber) => {
-          flight = { fiber, result, waiting: 1 }
-          state.flights.set(key, flight)
-          return flight
-        })
-      )
+      return depart(host, state, purpose, now)
     })
     return Effect.acquireUseRelease(
       join,
-      (joined) => Deferred.await(joined.result),
-      (joined, exit) =>
+      (flight) => Effect.map(Effect.either(Deferred.await(flight.result)), (result) => ({ flight, result })),
+      (flight, exit) =>
         Effect.suspend(() => {
-          joined.waiting--
-          if (joined.waiting > 0 || Exit.isSuccess(exit) || !Cause.isInterrupted(exit.cause)) return Effect.void
-          if (state.flights.get(key) === joined) state.flights.delete(key)
-          return Fiber.interruptFork(joined.fiber)
+          flight.waiting--
+          if (flight.waiting > 0 || Exit.isSuccess(exit) || flight.fiber === undefined) return Effect.void
+          state.flights.delete(flight)
+          return Fiber.interruptFork(flight.fiber)
         })
-    )
+    ).pipe(Effect.flatMap(({ flight, result }) => {
+      if (isFor(flight, purpose)) return result
+      const alone = fetched(host, state, purpose, now, false)
+      if (Either.isLeft(result)) return isAboutRights(result.left, purpose) ? alone : result
+      // The token server may have granted the other repository its own scopes alone.
+      if (!Scopes.covers(result.right.token.scopes, purpose.wanted)) return alone
+      result.right.repositories.add(purpose.repository)
+      return result
+    }))
   }
 
   const bearer = Effect.fnUntraced(function*(
@@ -213,14 +241,37 @@ export const make = (
     const configured = state.direct.get(scopes.join(" "))
     if (configured !== undefined) return configured
     const repository = Scopes.repository(scopes)
-    const hit = cached(state, repository, wanted, yield* Clock.currentTimeMillis)
-    if (hit !== undefined) return ofToken(hit)
+    const now = yield* Clock.currentTimeMillis
+    const { issuer } = state
+    const isEnough = (entry: Cached): boolean => Scopes.covers(entry.token.scopes, wanted)
+    const own = alive(state, now).find((entry) =>
+      entry.issuer.realm === issuer.realm && entry.issuer.service === issuer.service &&
+      entry.repositories.has(repository) &&
+      (isEnough(entry) || (entry.repository === repository && entry.wanted.join(" ") === wanted.join(" ")))
+    )
+    if (own !== undefined) return ofToken(own)
     const credential = yield* credentialFor(host, scopes)
     if (Option.isSome(credential) && credential.value._tag === "Bearer") {
       return yield* direct(host, state, scopes, credential)
     }
-    return ofToken(yield* fetched(host, state, wanted, repository, credential))
+    // A token of another repository serves this one as well when it was got with the same credential.
+    const purpose: Purpose = { issuer, wanted, repository, credential }
+    const other = alive(state, now).find((entry) => isEnough(entry) && isAlike(entry, purpose))
+    if (other !== undefined) {
+      other.repositories.add(repository)
+      return ofToken(other)
+    }
+    return ofToken(yield* fetched(host, state, purpose, now))
   })
+
+  /** Drops a token that the registry does not take any more, and those before it, which it may take no more either. */
+  const forget = (state: State, refused: Cached): void => {
+    if (!state.tokens.has(refused)) return
+    for (const entry of state.tokens) {
+      state.tokens.delete(entry)
+      if (entry === refused) return
+    }
+  }
 
   const current = (host: Host, state: State, scopes: ReadonlyArray<string>, wanted: ReadonlyArray<string>) =>
     state.scheme === "basic" ? basic(host, state, scopes) : bearer(host, state, scopes, wanted)
@@ -238,12 +289,16 @@ export const make = (
       known.issuer = issuer
       return known
     }
-    const state: State = { scheme, issuer, direct: new Map(), tokens: new Set(), flights: new Map() }
+    const state: State = { scheme, issuer, direct: new Map(), tokens: new Set(), flights: new Set() }
     states.set(host.registry, state)
     return state
   }
 
   return {
+    learn: (host, header) => {
+      const challenge = Challenge.select(Challenge.parse(header))
+      if (challenge !== undefined) learn(host, challenge)
+    },
     isKnown: (host) => states.has(host.registry),
     authorize: (host, scopes) =>
       Effect.suspend(() => {
@@ -254,7 +309,7 @@ export const make = (
       const challenge = header === undefined ? undefined : Challenge.select(Challenge.parse(header))
       const state = challenge === undefined ? states.get(host.registry) : learn(host, challenge)
       if (state === undefined) return undefined
-      if (refused.token !== undefined) state.tokens.delete(refused.token)
+      if (refused.token !== undefined) forget(state, refused.token)
       // Only what was refused: another request may have put newer credentials there.
       if (state.direct.get(scopes.join(" ")) === refused) state.direct.delete(scopes.join(" "))
       const more = challenge === undefined ? undefined : Challenge.parameter(challenge, "scope")

@@ -20,6 +20,22 @@ export const isAnonymous = (credential: Credential): boolean =>
   credential._tag === "Basic" && credential.username === "" && Redacted.value(credential.password) === ""
 
 /**
+ * Whether both are the same user with the same secret.
+ *
+ * @internal
+ */
+export const isSame: (a: Option.Option<Credential>, b: Option.Option<Credential>) => boolean = Option.getEquivalence(
+  (a: Credential, b: Credential) => {
+    if (a._tag === "Basic") {
+      return b._tag === "Basic" && a.username === b.username && isSameSecret(a.password, b.password)
+    }
+    return b._tag === a._tag && isSameSecret(a.token, b.token)
+  }
+)
+
+const isSameSecret = (a: Redacted.Redacted, b: Redacted.Redacted): boolean => Redacted.value(a) === Redacted.value(b)
+
+/**
  * The words for it in errors: who, never with what.
  *
  * @internal

@@ -16,7 +16,7 @@ import type { Outgoing, Send } from "./send.js"
 import { resolve, withoutFragment } from "./url.js"
 
 /** @internal */
-export interface Journey<E> extends Outgoing<E> {
+export interface Journey<E> extends Omit<Outgoing<E>, "registry"> {
   readonly host: Host
   /** The origin that `own` is for. */
   readonly origin: string
@@ -120,6 +120,7 @@ export const follow = <E>(send: Send, journey: Journey<E>): Effect.Effect<Arriva
       }
       const { getInstead, to } = onward
       const then: Outgoing<E> = {
+        registry: outgoing.registry,
         method: getInstead ? "GET" : outgoing.method,
         url: withoutFragment(to.href),
         headers: getInstead ? withoutContent(outgoing.headers) : outgoing.headers,
@@ -129,7 +130,7 @@ export const follow = <E>(send: Send, journey: Journey<E>): Effect.Effect<Arriva
     })
   const { body, headers, method } = journey
   const url = withoutFragment(journey.url)
-  return hop({ method, url, headers, body }, new URL(url).origin === journey.origin, 0)
+  return hop({ registry: journey.host.registry, method, url, headers, body }, new URL(url).origin === journey.origin, 0)
 }
 
 const withoutContent = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>

@@ -21,7 +21,12 @@ export interface Host {
   readonly allowPrivate: boolean
   /** Headers for its own origin only. Values may be secret. */
   readonly headers: Readonly<Record<string, string>>
+  /** How many bodies move from or to it at once. */
+  readonly concurrency: number
 }
+
+/** Where nothing else is set. */
+export const defaultConcurrency = 16
 
 const dockerHub = "docker.io"
 const dockerHubNames = new Set([dockerHub, "index.docker.io", "registry-1.docker.io"])
@@ -97,7 +102,8 @@ export const make = Effect.fnUntraced(function*(
     origin: new URL(`${plain ? "http" : "https"}://${address}`).origin,
     secure: !plain,
     allowPrivate: options?.allowPrivate ?? isInternal(hostname),
-    headers
+    headers,
+    concurrency: options?.concurrency ?? defaultConcurrency
   }
 })
 

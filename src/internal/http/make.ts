@@ -16,9 +16,11 @@ import { read, type Refusal, toError } from "./answer.js"
 import * as Auth from "./auth.js"
 import { collect, drain, drainOnClose, ofBytes, watched } from "./body.js"
 import { failure } from "./failure.js"
+import * as First from "./first.js"
 import { type Arrival, follow, inChildScope } from "./follow.js"
 import * as Host from "./host.js"
-import { type Failed, final, fromTransport, ofAnswer, retrying } from "./retry.js"
+import * as Limiter from "./limiter.js"
+import { type Failed, final, fromTransport, isRateLimit, ofAnswer, retrying } from "./retry.js"
 import * as Send from "./send.js"
 import * as Settings from "./settings.js"
 import * as Token from "./token.js"
@@ -43,6 +45,24 @@ type Outcome =
     /** Whether it was the registry that refused, not whom it redirected to. */
     readonly home: boolean
   }
+
+/** How a registry's answer is to be taken; undefined when it says nothing about how busy the registry is. */
+const verdictOf = (outcome: Outcome): Limiter.Verdict | undefined => {
+  if (outcome._tag === "Accepted") return outcome
+  const { errors, retryAfter, status } = outcome.refusal
+  if (!outcome.home) return undefined
+  if (status === 503 || isRateLimit(status, errors)) return { _tag: "TooMany", retryAfter }
+  return status === 404 ? { _tag: "Accepted" } : undefined
+}
+
+/** Larger bodies, in bytes, are no small requests. */
+const smallBody = 1024 * 1024
+
+/** Whether a request is over soon: it sends no big body, and what it is answered is not read as it streams. */
+const isSmall = <E>({ body, buffer, method, url }: Request<E>): boolean => {
+  if (body !== undefined && (body._tag === "Stream" || body.bytes.length > smallBody)) return false
+  return method !== "GET" || buffer !== undefined || !/\/blobs\/[^/?]+$/.test(url)
+}
 
 /** Headers of the caller that are for the registry alone, like its credentials. */
 const confidential = new Set(["authorization", "cookie", "proxy-authorization"])
@@ -73,6 +93,26 @@ export const makeTransport = Effect.fnUntraced(function*(
     return known !== undefined
       ? Effect.succeed(known)
       : Effect.tap(Host.make(registry, undefined), (host) => Effect.sync(() => hosts.set(name, host)))
+  }
+
+  const limiters = new Map<string, Limiter.Limiter>()
+  const limiterOf = (registry: string): Limiter.Limiter => {
+    const name = Host.canonical(registry)
+    let limiter = limiters.get(name)
+    if (limiter === undefined) {
+      const concurrency = settings.hosts.get(name)?.concurrency ?? Host.defaultConcurrency
+      limiters.set(name, limiter = Limiter.make(concurrency, policy.maxRetryAfter))
+    }
+    return limiter
+  }
+
+  const firsts = new Map<string, First.First>()
+  const firstOf = (registry: string): First.First => {
+    const known = firsts.get(registry)
+    if (known !== undefined) return known
+    const first = First.make()
+    firsts.set(registry, first)
+    return first
   }
 
   const prepare = <E>(request: Request<E>): Effect.Effect<Prepared<E>, InvalidInput | TransportError> =>
@@ -122,10 +162,11 @@ export const makeTransport = Effect.fnUntraced(function*(
     )
   }
 
-  /** One sending, redirects included. A limiter for each host belongs round this. */
+  /** One sending, redirects included, when the registry has room for it. `heard` is called when headers are there. */
   const dispatch = <E>(
     prepared: Prepared<E>,
-    authorization: Auth.Authorization
+    authorization: Auth.Authorization,
+    heard: (arrival: Arrival) => void
   ): Effect.Effect<Outcome, Failed<E>, Scope.Scope> => {
     const { host, request, url } = prepared
     const headers: Record<string, string> = { "user-agent": userAgent }
@@ -141,6 +182,7 @@ export const makeTransport = Effect.fnUntraced(function*(
     const exchange = Effect.gen(function*() {
       const arrival = yield* follow(send, { method, url, headers, body, host, origin: host.origin, own, accept })
       const { response } = arrival
+      heard(arrival)
       if (arrival.home) yield* logWarnings(host.registry, response.headers["warning"])
       if (accept.includes(response.status)) {
         return { _tag: "Accepted" as const, response: yield* respond(prepared, arrival) }
@@ -152,7 +194,12 @@ export const makeTransport = Effect.fnUntraced(function*(
         home: arrival.home
       }
     })
-    return inChildScope(() => exchange, (outcome: Outcome) => outcome._tag === "Accepted")
+    const kept = inChildScope(() => exchange, (outcome: Outcome) => outcome._tag === "Accepted")
+    return limiterOf(host.registry).request(isSmall(request), (tell) =>
+      Effect.tap(kept, (outcome) => {
+        const verdict = verdictOf(outcome)
+        return verdict === undefined ? Effect.void : tell(verdict)
+      }))
   }
 
   /**
@@ -160,29 +207,50 @@ export const makeTransport = Effect.fnUntraced(function*(
    */
   const probe = (host: Host.Host): Effect.Effect<string | undefined, Failed> =>
     Effect.scoped(Effect.map(
-      dispatch<never>({
-        request: { method: "GET", registry: host.registry, url: "/v2/", scopes: [], accept: [], replay: true },
-        host,
-        url: `${host.origin}/v2/`
-      }, Auth.none),
+      dispatch<never>(
+        {
+          request: { method: "GET", registry: host.registry, url: "/v2/", scopes: [], accept: [], replay: true },
+          host,
+          url: `${host.origin}/v2/`
+        },
+        Auth.none,
+        () => {}
+      ),
       (outcome) =>
         outcome._tag === "Refused" && outcome.home && outcome.refusal.status === 401 ? outcome.challenge : undefined
     ))
 
-  const attempt = <E>(prepared: Prepared<E>): Effect.Effect<Response, Failed<E>, Scope.Scope> =>
+  /**
+   * One try. `answered` is called as soon as those who wait for the first answer of the registry may go on: they find its
+   * challenge then.
+   */
+  const attempt = <E>(
+    prepared: Prepared<E>,
+    home: boolean,
+    answered: () => void
+  ): Effect.Effect<Response, Failed<E>, Scope.Scope> =>
     Effect.gen(function*() {
-      const { host, request, url } = prepared
-      const home = new URL(url).origin === host.origin
+      const { host, request } = prepared
+      const heard = ({ home, response }: Arrival): void => {
+        const challenge = response.headers["www-authenticate"]
+        if (home && response.status === 401 && !auth.isKnown(host)) {
+          if (challenge === undefined) return
+          auth.learn(host, challenge)
+        }
+        answered()
+      }
       // what fails here has had its own retries
       const first = home ? yield* Effect.mapError(auth.authorize(host, request.scopes), final) : Auth.none
       let used = first
-      let outcome = yield* dispatch(prepared, used)
+      let outcome = yield* dispatch(prepared, used, heard)
       if (outcome._tag === "Refused" && outcome.refusal.status === 401 && outcome.home) {
         const challenge = outcome.challenge ?? (auth.isKnown(host) ? undefined : yield* probe(host))
+        if (challenge !== undefined) auth.learn(host, challenge)
+        answered()
         const next = yield* Effect.mapError(auth.renew(host, request.scopes, first, challenge), final)
         if (next !== undefined) {
           used = next
-          outcome = yield* dispatch(prepared, used)
+          outcome = yield* dispatch(prepared, used, heard)
         }
       }
       if (outcome._tag === "Accepted") return outcome.response
@@ -192,12 +260,22 @@ export const makeTransport = Effect.fnUntraced(function*(
       return yield* Effect.fail<Failed<E>>({ ...final(toError(refusal, tried)), retry })
     })
 
+  /** A try that waits while nothing is known of the registry but that another request is on its way to it. */
+  const inTurn = <E>(prepared: Prepared<E>): Effect.Effect<Response, Failed<E>, Scope.Scope> => {
+    const { host, request, url } = prepared
+    const home = new URL(url).origin === host.origin
+    // A body's content may itself come from a request to this registry, which must not wait for the request of the body.
+    return home && request.body?._tag !== "Stream"
+      ? firstOf(host.registry)((answered) => attempt(prepared, home, answered))
+      : attempt(prepared, home, () => {})
+  }
+
   const execute = <E = never>(request: Request<E>): Effect.Effect<Response, RegistryError | E, Scope.Scope> =>
     Effect.flatMap(prepare(request), (prepared) => {
       const { method, replay } = request
       const url = redact(prepared.url)
       const registry = prepared.host.registry
-      return retrying(policy, { registry, method, url, replay }, attempt(prepared)).pipe(
+      return retrying(policy, { registry, method, url, replay }, inTurn(prepared)).pipe(
         Effect.tap((response) => Effect.annotateCurrentSpan("http.response.status_code", response.status)),
         Effect.withSpan(`effect-oci ${method}`, {
           kind: "client",
@@ -207,5 +285,5 @@ export const makeTransport = Effect.fnUntraced(function*(
       )
     })
 
-  return { execute }
+  return { execute, transfer: (registry, effect) => limiterOf(registry).transfer(effect) }
 })

@@ -12,6 +12,9 @@ import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import type * as RegistryConfig from "../../RegistryConfig.js"
 import type { ErrorEntry, RegistryError, TransportError } from "../../RegistryError.js"
+import * as RegistryMetrics from "../../RegistryMetrics.js"
+import { count } from "../metrics.js"
+import { CurrentObserver } from "../observer.js"
 import { isTransient, neverSent } from "./failure.js"
 
 /** What makes a failure worth another try. */
@@ -118,7 +121,7 @@ export const retrying = <A, E, R>(
   about: About,
   attempt: Effect.Effect<A, Failed<E>, R>
 ): Effect.Effect<A, E | RegistryError, R> => {
-  const from = (count: number, state: unknown): Effect.Effect<A, E | RegistryError, R> =>
+  const from = (tries: number, state: unknown): Effect.Effect<A, E | RegistryError, R> =>
     Effect.catchAll(attempt, (failed) => {
       const retry = failed.retry
       if (retry === undefined || (retry.acted && !about.replay)) return Effect.failCause(failed.cause)
@@ -127,7 +130,7 @@ export const retrying = <A, E, R>(
         return Effect.failCause(failed.cause)
       }
       const { method, registry, url } = about
-      const failedTry = { registry, method, url, attempt: count, reason: retry.reason, retryAfter: asked }
+      const failedTry = { registry, method, url, attempt: tries, reason: retry.reason, retryAfter: asked }
       return Effect.flatMap(
         Clock.currentTimeMillis,
         (now) =>
@@ -137,10 +140,12 @@ export const retrying = <A, E, R>(
             const delay = asked === undefined ? own : Duration.max(own, asked)
             return Effect.logWarning(`${method} ${url} failed (${retry.reason}), next try in ${Duration.format(delay)}`)
               .pipe(
-                Effect.annotateLogs({ registry, attempt: count }),
+                Effect.annotateLogs({ registry, attempt: tries }),
+                Effect.zipRight(Effect.map(CurrentObserver, (observer) => observer.onRetry({ ...failedTry, delay }))),
+                Effect.zipRight(Effect.sync(() => count(RegistryMetrics.retries, 1, { registry }))),
                 Effect.zipRight(policy.onRetry({ ...failedTry, delay })),
                 Effect.zipRight(Effect.sleep(delay)),
-                Effect.zipRight(Effect.suspend(() => from(count + 1, next)))
+                Effect.zipRight(Effect.suspend(() => from(tries + 1, next)))
               )
           })
       )

@@ -18,6 +18,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as RegistryMetrics from "../../RegistryMetrics.js"
+import { count } from "../metrics.js"
+import { CurrentObserver } from "../observer.js"
 import { stalled } from "./body.js"
 import { fromPlatform } from "./failure.js"
 import { type Failed, fromTransport } from "./retry.js"
@@ -25,6 +28,8 @@ import type { Body, Request } from "./transport.js"
 
 /** @internal */
 export interface Outgoing<E> {
+  /** Whose request it is, wherever it goes. */
+  readonly registry: string
   readonly method: Request["method"]
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
@@ -109,8 +114,10 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
   const limit = Duration.toMillis(idle)
 
   return <E>(outgoing: Outgoing<E>) =>
-    Effect.flatMap(Effect.clock, (clock): Effect.Effect<HttpClientResponse, Failed<E>, Scope.Scope> => {
-      const { body, headers, method, url } = outgoing
+    Effect.gen(function*() {
+      const clock = yield* Effect.clock
+      const observer = yield* CurrentObserver
+      const { body, headers, method, registry, url } = outgoing
       const progress: Progress<E> = {
         at: clock.unsafeCurrentTimeMillis(),
         sent: body?._tag === "Bytes" ? body.bytes.length : 0,
@@ -127,9 +134,11 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
             ? HttpBody.uint8Array(body.bytes, body.contentType)
             : HttpBody.stream(noted(body.content, progress, clock), body.contentType, body.length)
         )
+      observer.onRequest()
+      count(RegistryMetrics.requests, 1, { registry, method })
       // Interruptible by the race even where the caller is not, as in the acquisition of a resource; else the loser of
       // the race would be waited for.
-      return Effect.raceFirst(
+      return yield* Effect.raceFirst(
         Effect.interruptible(manual(scoped.execute(request))),
         Effect.interruptible(watch(progress, clock, limit))
       ).pipe(
@@ -144,7 +153,8 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
         ),
         Effect.filterOrElse(
           () => progress.failure === undefined,
-          () => Effect.fail({ cause: progress.failure ?? Cause.empty, retry: undefined })
+          (): Effect.Effect<never, Failed<E>> =>
+            Effect.fail({ cause: progress.failure ?? Cause.empty, retry: undefined })
         )
       )
     })

@@ -37,6 +37,17 @@ const duration = (
   })
 }
 
+const checkHost = Effect.fnUntraced(function*(registry: string, options: RegistryConfig.HostOptions) {
+  const { blobCheck, chunkSize, concurrency } = options
+  yield* bytes(`chunkSize of ${registry}`, chunkSize)
+  if (concurrency !== undefined && !(Number.isSafeInteger(concurrency) && concurrency > 0)) {
+    return yield* invalid(`concurrency of ${registry}`, `${concurrency} is not a whole number above 0`)
+  }
+  if (blobCheck !== undefined && blobCheck !== "head" && blobCheck !== "mount") {
+    return yield* invalid(`blobCheck of ${registry}`, "it is neither head nor mount")
+  }
+})
+
 const bytes = (field: string, size: number | undefined): Effect.Effect<void, InvalidInput> =>
   size === undefined || (Number.isSafeInteger(size) && size > 0)
     ? Effect.void
@@ -59,7 +70,7 @@ export const make = Effect.fnUntraced(function*(
   for (const [name, value] of Object.entries(options.hosts ?? {})) {
     const registry = canonical(name)
     if (hosts.has(registry)) return yield* invalid("hosts", `${registry} is there twice`)
-    yield* bytes(`chunkSize of ${registry}`, value.chunkSize)
+    yield* checkHost(registry, value)
     hosts.set(registry, yield* makeHost(name, value))
   }
   return {

@@ -151,14 +151,20 @@ const locate = (wanted: Wanted): Effect.Effect<string, CredentialsError> => {
     : Effect.succeed(realm.href.replace(/#.*$/s, ""))
 }
 
-/** What the token server says: the JSON object of a success, or a status that is none. */
+/** What the token server says: a token with the JSON object that held it, or a status that is no success. */
 type Answer =
-  | { readonly _tag: "Granted"; readonly value: object }
+  | { readonly _tag: "Granted"; readonly value: object; readonly authorization: Redacted.Redacted }
   | { readonly _tag: "Refused"; readonly refusal: Refusal }
 
 const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answer, RegistryError> => {
   const { idle, policy, send } = settings
   const about = { method: form.method, url: form.url }
+  // What was garbled on its way is right the second time; a server that means it says it again.
+  let tries = 0
+  const garbled = (error: CredentialsError): Failed => ({
+    ...final(error),
+    retry: tries++ === 0 ? { reason: "Protocol", retryAfter: undefined, acted: true } : undefined
+  })
   const attempt: Effect.Effect<Answer, Failed> = Effect.scoped(Effect.gen(function*() {
     const arrival = yield* follow<never>(send, {
       method: form.method,
@@ -188,8 +194,11 @@ const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answ
       fromTransport
     )
     const answer = parseJson(bytes)
-    if (!Predicate.isRecord(answer)) return yield* Effect.fail(final(unusable(wanted, url, "is no JSON object")))
-    return { _tag: "Granted" as const, value: answer }
+    if (!Predicate.isRecord(answer)) return yield* Effect.fail(garbled(unusable(wanted, url, "is no JSON object")))
+    const text = tokenOf(answer)
+    if (text === undefined) return yield* Effect.fail(garbled(unusable(wanted, url, "holds no token")))
+    const authorization = yield* Effect.mapError(credentials.bearer(wanted.host.registry, text), garbled)
+    return { _tag: "Granted" as const, value: answer, authorization }
   }))
   return retrying(
     policy,
@@ -261,10 +270,7 @@ export const fetchToken = Effect.fnUntraced(function*(
     answer = yield* request(settings, wanted, realm, scopes)
   }
   if (answer._tag === "Refused") return yield* refusedError(wanted, answer.refusal)
-  const text = tokenOf(answer.value)
-  if (text === undefined) return yield* unusable(wanted, realm, "holds no token")
-  const authorization = yield* credentials.bearer(wanted.host.registry, text)
-  return { authorization, renewAt: renewal(answer.value, requested), scopes }
+  return { authorization: answer.authorization, renewAt: renewal(answer.value, requested), scopes }
 })
 
 /** Whether a refusal may be about what was asked for. A 401 to credentials is about these. */

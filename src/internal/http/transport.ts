@@ -10,6 +10,7 @@ import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { RegistryError, TransportError } from "../../RegistryError.js"
+import type { Session } from "../../Repository.js"
 
 /**
  * A body that can be sent again: `content` is run once for each try. `length` in bytes becomes the Content-Length. A
@@ -67,4 +68,6 @@ export interface Response {
 export interface Transport {
   /** The scope holds the connection: closing it aborts what has not been read. */
   readonly execute: <E = never>(request: Request<E>) => Effect.Effect<Response, RegistryError | E, Scope.Scope>
+  /** `Session.transfer` of the client's session. */
+  readonly transfer: Session["transfer"]
 }

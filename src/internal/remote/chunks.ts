@@ -9,7 +9,7 @@ import * as Digest from "../../Digest.js"
 import type { Failure } from "../../Repository.js"
 import { pieces } from "./content.js"
 import { withParameter } from "./location.js"
-import { push, success } from "./remote.js"
+import { success, writeScopes } from "./remote.js"
 import { acknowledged, advance, checkDigest, type UploadSession } from "./session.js"
 import { type BlobUpload, progress, recover, Restart, type SourceFailure, type Upload } from "./uploading.js"
 
@@ -78,7 +78,7 @@ const sendChunk = <E>(
     method: closing === undefined ? "PATCH" : "PUT",
     registry: upload.remote.registry,
     url: closing === undefined ? session.location : withParameter(session.location, "digest", closing),
-    scopes: push(upload.remote.name),
+    scopes: writeScopes(upload.remote),
     headers: bytes.byteLength === 0 ? undefined : { "content-range": `${from}-${endOf(chunk) - 1}` },
     body: { _tag: "Bytes", bytes, contentType: "application/octet-stream" },
     // ECR answers a PATCH with 201, Google with 204.

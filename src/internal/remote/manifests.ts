@@ -20,11 +20,11 @@ import {
   isStatus,
   maxManifestSize,
   orNotFound,
-  push,
   readScopes,
   reference,
   type Remote,
-  success
+  success,
+  writeScopes
 } from "./remote.js"
 
 /** without it old registries convert manifests down to schema 1. */
@@ -175,7 +175,7 @@ export const putManifest = (remote: Remote) =>
         method: "PUT",
         registry: remote.registry,
         url,
-        scopes: push(remote.name),
+        scopes: writeScopes(remote),
         // the type without parameters, the same as inside.
         body: { _tag: "Bytes", bytes: raw, contentType: descriptor.mediaType },
         accept: success,

@@ -22,6 +22,8 @@ export interface Remote {
   readonly config: RegistryConfig.Options
   /** Of a repository that is to be written, reads ask for the right to push too: one token serves all its requests. */
   readonly access?: "read" | "write" | undefined
+  /** Token scopes asked for together with the repository's own, so that one token serves several repositories. */
+  readonly also?: ReadonlyArray<string> | undefined
 }
 
 /** `/v2/<name>`, of a name that may stand in a URL (R-001). */
@@ -31,8 +33,14 @@ export const base = (remote: Remote): Effect.Effect<string, InvalidInput> =>
 /** R-109: what a token must allow for reading, writing and deleting. */
 export const pull = (name: string): ReadonlyArray<string> => [`repository:${name}:pull`]
 export const push = (name: string): ReadonlyArray<string> => [`repository:${name}:pull,push`]
-export const readScopes = ({ access, name }: Pick<Remote, "access" | "name">): ReadonlyArray<string> =>
-  access === "write" ? push(name) : pull(name)
+/** The repository's own scope comes first: whom credentials are asked for. */
+export const readScopes = (
+  { access, also = [], name }: Pick<Remote, "access" | "also" | "name">
+): ReadonlyArray<string> => [...(access === "write" ? push(name) : pull(name)), ...also]
+export const writeScopes = ({ also = [], name }: Pick<Remote, "also" | "name">): ReadonlyArray<string> => [
+  ...push(name),
+  ...also
+]
 export const remove = (name: string): ReadonlyArray<string> => [`repository:${name}:delete`]
 
 /** How messages name a manifest or a blob of the repository. */

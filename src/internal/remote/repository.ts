@@ -25,6 +25,8 @@ export interface Options {
   readonly name: string
   readonly config: RegistryConfig.Options
   readonly access?: "read" | "write" | undefined
+  /** Token scopes asked for together with the repository's own, so that one token serves several repositories. */
+  readonly also?: ReadonlyArray<string> | undefined
 }
 
 export const makeRepository = (options: Options): CompleteRepository => {

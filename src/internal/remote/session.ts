@@ -13,7 +13,7 @@ import type { Request, Response } from "../http/transport.js"
 import { redact } from "../http/url.js"
 import { resolve, withParameter } from "./location.js"
 import { contentDigest } from "./manifests.js"
-import { base, orNotFound, pull, push, type Remote, success } from "./remote.js"
+import { base, orNotFound, pull, type Remote, success, writeScopes } from "./remote.js"
 
 /** How long a cancellation may take: nobody waits for it with pleasure. */
 const patience = "5 seconds"
@@ -78,7 +78,7 @@ const post = (
       method: "POST",
       registry: remote.registry,
       url: opening(path, algorithm, mount),
-      scopes: mount === undefined ? push(remote.name) : [...push(remote.name), ...pull(mount.from)],
+      scopes: mount === undefined ? writeScopes(remote) : [...writeScopes(remote), ...pull(mount.from)],
       accept: success,
       replay: true
     }))).pipe(
@@ -119,7 +119,7 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
       method: "DELETE",
       registry: session.remote.registry,
       url: session.location,
-      scopes: push(session.remote.name),
+      scopes: writeScopes(session.remote),
       accept: [...success, 404],
       replay: false
     }).pipe(
@@ -195,7 +195,7 @@ export const acknowledged = (session: UploadSession): Effect.Effect<number | und
     method: "GET",
     registry: session.remote.registry,
     url: session.location,
-    scopes: push(session.remote.name),
+    scopes: writeScopes(session.remote),
     accept: success,
     replay: true
   }).pipe(

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Failure } from "../../Repository.js"
 import type { Body } from "../http/transport.js"
 import { withParameter } from "./location.js"
-import { push, success } from "./remote.js"
+import { success, writeScopes } from "./remote.js"
 import { acknowledged, checkDigest, type UploadSession } from "./session.js"
 import { type BlobUpload, progress, recover, Restart, SourceFailure } from "./uploading.js"
 
@@ -34,7 +34,7 @@ const put = <E>(
     method: "PUT",
     registry: upload.remote.registry,
     url: withParameter(session.location, "digest", digest),
-    scopes: push(upload.remote.name),
+    scopes: writeScopes(upload.remote),
     headers: offset === 0 || offset === size ? undefined : { "content-range": `${offset}-${size - 1}` },
     body,
     accept: success,

@@ -89,6 +89,7 @@ export const script = (
       return given
     }
     const transport: Transport = {
+      transfer: (_registry, effect) => effect,
       execute: <E = never>(request: Request<E>) =>
         Effect.gen(function*() {
           const url = request.url.startsWith("/") ? `${origin}${request.url}` : request.url

@@ -1,0 +1,135 @@
+/**
+ * How much one registry is asked at once: places for small requests and for transfers, fewer of them after the registry
+ * said that it was too much, and pauses that it asked for.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+
+/** @internal */
+export interface Limiter {
+  /**
+   * Runs one sending when the registry may be asked. What is small takes one of the places, whoever came first; what is
+   * not only obeys the pauses. `attempt` is handed what tells how the registry took it, to be called with its answer.
+   */
+  readonly request: <A, E, R>(
+    isSmall: boolean,
+    attempt: (tell: (verdict: Verdict) => Effect.Effect<void>) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, R>
+  /** Runs what moves a body when there is a place for it. */
+  readonly transfer: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** For tests: places that there are now, and that are taken. */
+  readonly places: () => { readonly small: Places; readonly transfers: Places }
+}
+
+/** @internal */
+export interface Places {
+  readonly window: number
+  readonly taken: number
+  readonly waiting: number
+}
+
+/** How a registry took a request: well, or as one too many, with the wait that it asked for. */
+export type Verdict =
+  | { readonly _tag: "Accepted" }
+  | { readonly _tag: "TooMany"; readonly retryAfter: Duration.Duration | undefined }
+
+/** Places of which there are more or fewer with time, first come first served. */
+const makePool = (most: number) => {
+  // A Set, because who is interrupted leaves from the middle.
+  const queue = new Set<Deferred.Deferred<void>>()
+  let window = most
+  let taken = 0
+
+  const pump = (): void => {
+    for (const next of queue) {
+      if (taken >= Math.floor(window)) return
+      queue.delete(next)
+      taken++
+      Deferred.unsafeDone(next, Effect.void)
+    }
+  }
+  const give = Effect.sync(() => {
+    taken--
+    pump()
+  })
+
+  const run = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.uninterruptibleMask((restore) => {
+      const then = Effect.suspend(() => Effect.ensuring(restore(effect), give))
+      if (queue.size === 0 && taken < Math.floor(window)) {
+        taken++
+        return then
+      }
+      const turn = Deferred.unsafeMake<void>(FiberId.none)
+      queue.add(turn)
+      return restore(Deferred.await(turn)).pipe(
+        // Who is not in the queue any more was given a place, and did not live to use it.
+        Effect.onInterrupt(() => queue.delete(turn) ? Effect.void : give),
+        Effect.zipRight(then)
+      )
+    })
+
+  return {
+    run,
+    grow: (): void => {
+      if (window >= most) return
+      window = Math.min(most, window + 1 / window)
+      pump()
+    },
+    shrink: (): void => {
+      window = Math.max(1, window / 2)
+    },
+    places: (): Places => ({ window: Math.floor(window), taken, waiting: queue.size })
+  }
+}
+
+/**
+ * `concurrency` transfers at once, and twice as many small requests.
+ *
+ * @internal
+ */
+export const make = (concurrency: number, maxPause: Duration.Duration): Limiter => {
+  const small = makePool(2 * concurrency)
+  const transfers = makePool(concurrency)
+  let pausedUntil = 0
+  /** How often the windows have been halved: what was under way before does not halve them again. */
+  let halvings = 0
+
+  // A place is held through a pause, so that no more than there are places go on at its end.
+  const ready: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    now < pausedUntil
+      ? Effect.zipRight(Effect.sleep(Duration.millis(pausedUntil - now)), ready)
+      : Effect.void)
+
+  const taken = (before: number) => (verdict: Verdict): Effect.Effect<void> =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      if (verdict._tag === "Accepted") {
+        small.grow()
+        transfers.grow()
+        return
+      }
+      if (before === halvings) {
+        halvings++
+        small.shrink()
+        transfers.shrink()
+      }
+      const { retryAfter } = verdict
+      if (retryAfter !== undefined && Duration.lessThanOrEqualTo(retryAfter, maxPause)) {
+        pausedUntil = Math.max(pausedUntil, now + Duration.toMillis(retryAfter))
+      }
+    })
+
+  return {
+    request: (isSmall, attempt) => {
+      const paced = Effect.zipRight(ready, Effect.suspend(() => attempt(taken(halvings))))
+      return isSmall ? small.run(paced) : paced
+    },
+    transfer: transfers.run,
+    places: () => ({ small: small.places(), transfers: transfers.places() })
+  }
+}
