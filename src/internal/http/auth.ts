@@ -264,11 +264,11 @@ export const make = (
     return ofToken(yield* fetched(host, state, purpose, now))
   })
 
-  /** Drops a token that the registry does not take any more, and those before it, which it may take no more either. */
+  /** Drops a token that the registry does not take any more, and older ones that would take its place. */
   const forget = (state: State, refused: Cached): void => {
     if (!state.tokens.has(refused)) return
     for (const entry of state.tokens) {
-      state.tokens.delete(entry)
+      if (isAlike(entry, refused) && Scopes.covers(entry.token.scopes, refused.token.scopes)) state.tokens.delete(entry)
       if (entry === refused) return
     }
   }

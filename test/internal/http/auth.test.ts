@@ -281,6 +281,90 @@ describe("bearer", () => {
     }))
 })
 
+describe("a token for two repositories", () => {
+  const source = "repository:team/app:pull"
+  const destination = "repository:copy/app:pull,push"
+  const readSource = get("example.com", { scopes: [source, destination] })
+  const readDestination = get("example.com", { scopes: [destination, source] })
+
+  it.scoped("is asked for once by both at the same time, and serves both from then on", () =>
+    Effect.gen(function*() {
+      const { log, transport } = guarded((token) => token === "T1")
+      const { execute } = yield* transport({}, ci)
+      yield* Effect.all([execute(readSource), execute(readDestination)], { concurrency: "unbounded" })
+      yield* execute(readDestination)
+      assert.deepStrictEqual(log.filter(isToken).map(scopesOf), [[destination, source]])
+      assert.strictEqual(log.length, 1 + 1 + 2 + 1)
+    }))
+
+  it.scoped("is not shared when their credentials differ; the store is asked once for each", () =>
+    Effect.gen(function*() {
+      const { layer, log } = guarded((token) => token !== undefined)
+      const asked: Array<string | undefined> = []
+      const store = Layer.succeed(Credentials.Credentials, {
+        get: ({ repository }) =>
+          Effect.sync(() => {
+            asked.push(repository)
+            return Option.some(Credentials.basic("ci", Redacted.make(`secret of ${repository}`)))
+          })
+      })
+      const { execute } = yield* makeTransport().pipe(Effect.provide(Layer.merge(layer(), store)))
+      for (const request of [readSource, readDestination, readSource, readDestination]) yield* execute(request)
+      assert.deepStrictEqual(asked, ["team/app", "copy/app"])
+      assert.deepStrictEqual(log.filter(isToken).map(({ headers }) => headers["authorization"]), [
+        `Basic ${btoa("ci:secret of team/app")}`,
+        `Basic ${btoa("ci:secret of copy/app")}`
+      ])
+    }))
+
+  it.scoped.each([400, 403])(
+    "that is refused with %s is asked for once, then each has its own",
+    (status) =>
+      Effect.gen(function*() {
+        const { log, transport } = guarded(
+          (token) => token !== undefined,
+          (count, seen) =>
+            scopesOf(seen).length > 1 ? { status } : { status: 200, body: JSON.stringify({ token: `T${count}` }) }
+        )
+        const { execute } = yield* transport({}, ci)
+        yield* Effect.all([execute(readSource), execute(readDestination)], { concurrency: "unbounded" })
+        for (const request of [readSource, readDestination, readSource, readDestination]) yield* execute(request)
+        const [both, ...own] = log.filter(isToken).map(scopesOf)
+        assert.deepStrictEqual(both, [destination, source])
+        assert.deepStrictEqual(own.sort(), [[destination], [source]])
+      })
+  )
+
+  it.scoped("does not fail for the one because the other may not be read", () =>
+    Effect.gen(function*() {
+      const { transport } = guarded(
+        (token) => token !== undefined,
+        (_, seen) => scopesOf(seen).includes(source) ? { status: 403 } : { status: 200, body: "{\"token\":\"T\"}" }
+      )
+      const { execute } = yield* transport({}, ci)
+      const [read, write] = yield* Effect.all(
+        [Effect.exit(execute(readSource)), Effect.exit(execute(readDestination))],
+        {
+          concurrency: "unbounded"
+        }
+      )
+      assert.strictEqual(read._tag, "Failure")
+      assert.strictEqual(write._tag, "Success")
+    }))
+
+  it.scoped("is replaced for both when the registry does not take it any more", () =>
+    Effect.gen(function*() {
+      let refused = "none"
+      const { log, transport } = guarded((token) => token !== undefined && token !== refused)
+      const { execute } = yield* transport({}, ci)
+      yield* execute(readSource)
+      yield* execute(readDestination)
+      refused = "T1"
+      yield* Effect.all([execute(readSource), execute(readDestination)], { concurrency: "unbounded" })
+      assert.strictEqual(log.filter(isToken).length, 2)
+    }))
+})
+
 describe("other challenges", () => {
   it.scoped("answers Basic with Basic, up front from then on", () =>
     Effect.gen(function*() {

@@ -332,8 +332,10 @@ describe("options", () => {
     { hosts: { "example.com": { headers: { "content-length": "1" } } } },
     ...[0, -1, 0.5, NaN, Infinity].flatMap((size) => [
       { maxManifestSize: size },
-      { hosts: { "example.com": { chunkSize: size } } }
-    ])
+      { hosts: { "example.com": { chunkSize: size } } },
+      { hosts: { "example.com": { concurrency: size } } }
+    ]),
+    { hosts: { "example.com": { blobCheck: "get" as "head" } } }
   ]
   for (const options of bad) {
     it.effect(`are refused: ${inspect(options)}`, () =>

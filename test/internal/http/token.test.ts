@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
+import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
 import * as Credentials from "../../../src/Credentials.js"
 import { renewal } from "../../../src/internal/http/token.js"
 import { get, type Reply, scripted, type Seen } from "./scripted.js"
@@ -34,7 +36,7 @@ describe("renewal", () => {
   })
 })
 
-const run = (answer: (seen: Seen) => Reply, credential?: Credentials.Credential) =>
+const run = (answer: (seen: Seen) => Reply, credential?: Credentials.Credential, retries = 0) =>
   Effect.gen(function*() {
     const { log, transport } = scripted((seen) =>
       seen.url.startsWith("https://auth")
@@ -46,7 +48,7 @@ const run = (answer: (seen: Seen) => Reply, credential?: Credentials.Credential)
           headers: { "www-authenticate": "Bearer realm=\"https://auth.example.com/t\",service=\"s s\"" }
         }
     )
-    const { execute } = yield* transport({ retries: 0 }, credential === undefined ? {} : { "example.com": credential })
+    const { execute } = yield* transport({ retries }, credential === undefined ? {} : { "example.com": credential })
     const result = yield* Effect.either(Effect.scoped(execute(get("example.com"))))
     return { result, asked: log.filter((seen) => seen.url.startsWith("https://auth")) }
   })
@@ -139,6 +141,29 @@ describe("answers of a token server", () => {
         assert.strictEqual(result._tag === "Left" ? result.left._tag : "", "CredentialsError")
       }))
   }
+
+  for (const [name, reply] of bad.slice(0, 6)) {
+    it.effect(`are asked for once more, and no more: ${name}`, () =>
+      Effect.gen(function*() {
+        for (const garbled of [1, 2]) {
+          let count = 0
+          const fiber = yield* Effect.fork(run(() => ++count > garbled ? good : reply, undefined, 4))
+          yield* TestClock.adjust("1 minutes")
+          const { asked, result } = yield* Fiber.join(fiber)
+          assert.strictEqual(asked.length, 2)
+          assert.strictEqual(result._tag, garbled === 1 ? "Right" : "Left")
+        }
+      }))
+  }
+
+  it.effect("that break off are asked for once more", () =>
+    Effect.gen(function*() {
+      let count = 0
+      const cut: Reply = { status: 200, headers: { "content-length": "100" }, body: "{\"token\":\"go" }
+      const fiber = yield* Effect.fork(run(() => ++count === 1 ? cut : good, undefined, 1))
+      yield* TestClock.adjust("1 minutes")
+      assert.strictEqual((yield* Fiber.join(fiber)).result._tag, "Right")
+    }))
 
   it.effect("are bounded", () =>
     Effect.gen(function*() {

@@ -19,7 +19,8 @@ import type * as RegistryConfig from "../../../src/RegistryConfig.js"
 import type { Action, Fault, Kind } from "../../../src/RegistryFault.js"
 import type { Quirks } from "../../../src/RegistryServer.js"
 import * as RegistryTest from "../../../src/RegistryTest.js"
-import { image, sample as described } from "../../utils/samples.js"
+import { image, index, sample as described } from "../../utils/samples.js"
+import * as seed from "../../utils/seed.js"
 import { blobOf, collect, piecewise, sample } from "./scripted.js"
 
 const registry = "registry.example"
@@ -56,6 +57,55 @@ const run = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Exit.Exit<A
   })
 const good = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.flatMap(run(effect), (exit) => Effect.orDie(exit))
 const all = <A, E, R>(stream: Stream.Stream<A, E, R>) => Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
+
+describe("two repositories of one registry", () => {
+  it.effect("share a token: an image with seven blobs goes from one to the other in 13 requests", () => {
+    const seven = image(["1", "2", "3", "4", "5", "6"])
+    const blobs = [seven.config, ...seven.layers].map(({ descriptor }) => descriptor)
+    return Effect.gen(function*() {
+      const { registries, session, store, transport } = yield* open()
+      yield* seed.putImage(store, seven, "1")
+      const at = (name: string, access: "read" | "write", also: string) =>
+        makeRepository({ transport, session, registry, name, config: {}, access, also: [also] })
+      const from = at(name, "read", "repository:copy/app:pull,push")
+      const to = at("copy/app", "write", `repository:${name}:pull`)
+      const before = Effect.all([from.resolve("1"), Effect.option(to.resolve("1"))], { concurrency: "unbounded" })
+      yield* Effect.orDie(before)
+      const manifest = yield* Effect.orDie(from.getManifest("1"))
+      for (const blob of blobs) {
+        assert.strictEqual(yield* Effect.orDie(to.putBlob(blob, from.getBlob(blob), { mountFrom: name })), "Mounted")
+      }
+      yield* Effect.orDie(to.putManifest(manifest, { tag: "1" }))
+      const lines = (yield* registries.requests()).map(({ method, status }) => `${method} ${status}`)
+      assert.deepStrictEqual(lines, [
+        "HEAD 401",
+        "GET 200",
+        ...lines.slice(2, 4),
+        "GET 200",
+        ...blobs.map(() => "POST 201"),
+        "PUT 201"
+      ])
+      assert.deepStrictEqual(lines.slice(2, 4).sort(), ["HEAD 200", "HEAD 404"])
+      assert.strictEqual(lines.length, 13)
+    }).pipe(Effect.provide(environment({ auth: { _tag: "Bearer", users } })))
+  })
+
+  it.effect("tag an index anew within one of them in six requests", () =>
+    Effect.gen(function*() {
+      const { at, registries, store, session, transport } = yield* open()
+      yield* seed.putManifest(store, index([]), "1")
+      const write = () => makeRepository({ transport, session, registry, name, config: {}, access: "write" })
+      yield* Effect.orDie(
+        Effect.all([write().resolve("1"), Effect.option(write().resolve("2"))], { concurrency: "unbounded" })
+      )
+      const manifest = yield* Effect.orDie(write().getManifest("1"))
+      yield* Effect.orDie(write().putManifest(manifest, { tag: "2" }))
+      assert.strictEqual((yield* registries.requests()).length, 6)
+      // A repository that only reads finds the same token to be enough.
+      yield* Effect.orDie(at(name).resolve("2"))
+      assert.strictEqual((yield* registries.requests()).length, 7)
+    }).pipe(Effect.provide(environment({ auth: { _tag: "Bearer", users } }))))
+})
 
 describe("a registry's repository", () => {
   it.effect("takes an image and gives it back, in as few requests as it can", () =>
