@@ -16,6 +16,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Sided } from "./sided.js"
+import { until } from "./target.js"
 
 /** Pieces that wait for one reader; a socket gives 64 KiB at a time. */
 const capacity = 8
@@ -197,7 +198,7 @@ export const make = Effect.fnUntraced(function*(
       })
       return Stream.ensuring(Mailbox.toStream(member.mailbox), stop)
     }),
-    take: (effect) => Effect.ensuring(Effect.raceFirst(effect, Deferred.await(member.left)), leave(member)),
+    take: (effect) => Effect.ensuring(until(effect, member.left), leave(member)),
     leave: leave(member)
   }))
 })

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { CopyFailure, CopyResult, Destination, Endpoint, Options, Outcome, Plan, Selection } from "../../Copy.js"
 import { CopyEvent } from "../../CopyEvent.js"
@@ -119,7 +120,15 @@ const carryOut = (self: job.Job, prepared: Prepared): Effect.Effect<void> => {
       })
     ), { concurrency: "unbounded", discard: true })
   // Whoever waits for a blob that is moved waits for the mover: when that dies, it must not be for ever.
-  return Effect.raceFirst(each, Effect.zipRight(blobs.move(self, tasks), Effect.never))
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.fork(restore(blobs.move(self, tasks))),
+      (mover) =>
+        restore(Effect.raceFirst(each, Effect.zipRight(Fiber.join(mover), Effect.never))).pipe(
+          Effect.onExit(() => Fiber.interrupt(mover))
+        )
+    )
+  )
 }
 
 /** Copies to all destinations, each with an end of its own. */

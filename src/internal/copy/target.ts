@@ -6,6 +6,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { BlobResult, Destination, ManifestResult } from "../../Copy.js"
@@ -60,6 +61,21 @@ export const fail = (target: Target, error: Sided): Effect.Effect<void> =>
     return Effect.asVoid(Deferred.fail(target.end, error))
   })
 
+/** Runs an effect until its end or the other one, and then until it has cleared up behind itself. */
+export const until = <A, E, R, E2>(
+  effect: Effect.Effect<A, E, R>,
+  end: Deferred.Deferred<never, E2>
+): Effect.Effect<A, E | E2, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.fork(restore(effect)),
+      (fiber) =>
+        restore(Effect.raceFirst(Fiber.join(fiber), Deferred.await(end))).pipe(
+          Effect.onExit(() => Fiber.interrupt(fiber))
+        )
+    )
+  )
+
 /** Runs what is for one target: a failure ends the target, and the target's end ends what runs. */
 export const during = <A, R>(
   target: Target,
@@ -67,7 +83,7 @@ export const during = <A, R>(
 ): Effect.Effect<Option.Option<A>, never, R> =>
   Effect.suspend(() =>
     isAlive(target)
-      ? Effect.matchEffect(Effect.raceFirst(effect, Deferred.await(target.end)), {
+      ? Effect.matchEffect(until(effect, target.end), {
         onFailure: (error) => Effect.as(fail(target, error), Option.none<A>()),
         onSuccess: (value) => Effect.succeedSome(value)
       })

@@ -3,7 +3,9 @@
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Digest from "../../Digest.js"
@@ -16,7 +18,7 @@ import { contentDigest } from "./manifests.js"
 import { base, orNotFound, pull, type Remote, success, writeScopes } from "./remote.js"
 
 /** How long a cancellation may take: nobody waits for it with pleasure. */
-const patience = "5 seconds"
+const patience = "800 millis"
 
 export interface UploadSession {
   readonly remote: Remote
@@ -131,6 +133,27 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
   )
 
 /**
+ * A POST whose answer is waited for a little longer when nobody wants it any more: a session that nobody has heard of
+ * cannot be cancelled.
+ */
+const answered = <A, E, R>(post: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.fork(Effect.interruptible(post)), (fiber) =>
+    Effect.interruptible(Fiber.join(fiber)).pipe(
+      Effect.onInterrupt(() => Effect.ignore(Effect.timeout(Fiber.await(fiber), patience))),
+      Effect.catchAllCause((cause): Effect.Effect<A, E> =>
+        Cause.isInterruptedOnly(cause)
+          ? Effect.flatMap(
+            Fiber.poll(fiber),
+            Option.match({
+              onNone: () => Effect.zipRight(Fiber.interruptFork(fiber), Effect.failCause(cause)),
+              onSome: (exit) => exit
+            })
+          )
+          : Effect.failCause(cause)
+      )
+    ))
+
+/**
  * A session of the scope, or undefined when the blob was mounted (R-053). A mount that is declined goes on
  * in the session that came instead; one that fails is forgotten and a plain session opened.
  */
@@ -139,9 +162,9 @@ export const open = (
   algorithm: string,
   mount: Mount | undefined
 ): Effect.Effect<UploadSession | undefined, Failure, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) => {
-    const plain = restore(post(remote, algorithm, undefined))
-    const opened = mount === undefined ? plain : Effect.catchAll(restore(post(remote, algorithm, mount)), () => {
+  Effect.uninterruptibleMask(() => {
+    const plain = answered(post(remote, algorithm, undefined))
+    const opened = mount === undefined ? plain : Effect.catchAll(answered(post(remote, algorithm, mount)), () => {
       remote.session.forgetBlob(remote.registry, mount.from, mount.digest)
       return plain
     })
