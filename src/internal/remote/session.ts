@@ -128,7 +128,10 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
       Effect.scoped,
       Effect.interruptible,
       Effect.timeout(patience),
-      Effect.ignore
+      // In a fiber of its own: what has been interrupted cannot send a request that may be interrupted.
+      Effect.forkDaemon,
+      Effect.flatMap(Fiber.await),
+      Effect.asVoid
     )
   )
 
