@@ -140,9 +140,11 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
  * cannot be cancelled.
  */
 const answered = <A, E, R>(post: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Effect.fork(Effect.interruptible(post)), (fiber) =>
+  Effect.flatMap(Effect.forkDaemon(Effect.interruptible(post)), (fiber) =>
     Effect.interruptible(Fiber.join(fiber)).pipe(
-      Effect.onInterrupt(() => Effect.ignore(Effect.timeout(Fiber.await(fiber), patience))),
+      Effect.onInterrupt(() =>
+        Effect.flatMap(Effect.forkDaemon(Effect.timeout(Fiber.await(fiber), patience)), Fiber.await)
+      ),
       Effect.catchAllCause((cause): Effect.Effect<A, E> =>
         Cause.isInterruptedOnly(cause)
           ? Effect.flatMap(
