@@ -15,8 +15,8 @@ import { resolve, withParameter } from "./location.js"
 import { contentDigest } from "./manifests.js"
 import { base, orNotFound, pull, push, type Remote, success } from "./remote.js"
 
-/** How long a cancellation may take: nobody waits for it with pleasure. */
-const patience = "5 seconds"
+/** How long a cancellation may take: an interrupted copy is to be over within a second. */
+const patience = "800 millis"
 
 export interface UploadSession {
   readonly remote: Remote
@@ -78,7 +78,9 @@ const post = (
       method: "POST",
       registry: remote.registry,
       url: opening(path, algorithm, mount),
-      scopes: mount === undefined ? push(remote.name) : [...push(remote.name), ...pull(mount.from)],
+      scopes: mount === undefined || mount.from === remote.name
+        ? push(remote.name)
+        : [...push(remote.name), ...pull(mount.from)],
       accept: success,
       replay: true
     }))).pipe(
@@ -125,6 +127,8 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
     }).pipe(
       Effect.scoped,
       Effect.interruptible,
+      // Nor is a connection waited for that takes its time to let go.
+      Effect.disconnect,
       Effect.timeout(patience),
       Effect.ignore
     )
