@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import type * as Copy from "./Copy.js"
 import type { CopyEvent } from "./CopyEvent.js"
 import type { Credentials } from "./Credentials.js"
+import type * as Descriptor from "./Descriptor.js"
 import type * as Digest from "./Digest.js"
 import type * as Image from "./Image.js"
 import * as internal from "./internal/client.js"
@@ -75,6 +76,18 @@ export type OperationFailure =
   | OperationError.ParseReferenceError
   | OperationError.NotFound
   | OperationError.RegistryOperationError
+
+/**
+ * Which referrers are wanted.
+ *
+ * - `artifactType`: only referrers of this type (`application/spdx+json`)
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReferrersOptions {
+  readonly artifactType?: string | undefined
+}
 
 /**
  * The client that writes, where it is not the one that reads: other credentials, another HTTP layer.
@@ -243,6 +256,12 @@ export declare namespace RegistryClient {
 
     /** See {@link listTags}. */
     readonly listTags: (repository: ReferenceInput) => Stream.Stream<string, OperationFailure>
+
+    /** See {@link listReferrers}. */
+    readonly listReferrers: (
+      image: ReferenceInput,
+      options?: ReferrersOptions
+    ) => Stream.Stream<Descriptor.Descriptor, OperationFailure>
 
     /** See {@link listRepositories}. */
     readonly listRepositories: (registry: string) => Stream.Stream<string, OperationFailure>
@@ -511,6 +530,26 @@ export const ping = Effect.serviceFunctionEffect(RegistryClient, (client) => cli
  * @category registries
  */
 export const listTags = streaming((client) => client.listTags)
+
+/**
+ * What refers to an image: descriptors of signatures, SBOMs, attestations and whatever else has the image for its
+ * `subject`. Where the registry does not keep such lists, the one that clients keep under a tag is read. A tag is
+ * resolved first; nothing that is not there has referrers, so an unknown digest gives an empty stream.
+ *
+ * @since 0.1.0
+ * @category registries
+ * @example
+ * ```ts
+ * import * as RegistryClient from "effect-oci/RegistryClient"
+ *
+ * const sboms = RegistryClient.listReferrers("ghcr.io/acme/app:1.2", { artifactType: "application/spdx+json" })
+ * ```
+ */
+export const listReferrers = (
+  image: ReferenceInput,
+  options?: ReferrersOptions
+): Stream.Stream<Descriptor.Descriptor, OperationFailure, RegistryClient> =>
+  Stream.unwrap(Effect.map(RegistryClient, (client) => client.listReferrers(image, options)))
 
 /**
  * The repositories of a registry (`/v2/_catalog`), which many hosted registries do not list.

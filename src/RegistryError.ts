@@ -194,13 +194,14 @@ export class UploadInvalid extends Schema.TaggedError<UploadInvalid>("effect-oci
 
 /**
  * A status that the specification does not foresee for the request, or a server error that outlived the retries.
+ * `retryAfter` is how long the registry asked to wait, when it said.
  *
  * @since 0.1.0
  * @category errors
  */
 export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>("effect-oci/RegistryError/UnexpectedStatus")(
   "UnexpectedStatus",
-  http
+  { ...http, retryAfter: Schema.optional(Schema.Duration) }
 ) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId

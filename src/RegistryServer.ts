@@ -1,7 +1,8 @@
 /**
  * A small, correct distribution registry as an `HttpApp`: for tests, quick starts and trying things out. It keeps
  * images in memory or in a directory, knows Basic and Bearer authentication, logs its requests, and can be told to
- * behave badly. It is not a production registry: there is no garbage collection, and nothing is replicated.
+ * behave badly. It is not a production registry: there is no garbage collection, and nothing is replicated. A manifest
+ * PUT by tag obeys `If-Match` and `If-None-Match` (412), against the `ETag` that a GET of the tag gave.
  *
  * `NodeRegistryServer` serves it over sockets, `RegistryTest` as an `HttpClient` without any.
  *
@@ -120,6 +121,8 @@ export interface Quirks {
   readonly headManifest?: false | undefined
   /** `Content-Type` of every manifest (`text/plain`: registry.access.redhat.com). */
   readonly manifestContentType?: string | undefined
+  /** `false`: `If-Match` and `If-None-Match` of a manifest PUT by tag are ignored, as most registries do. */
+  readonly conditionalPut?: false | undefined
   /** Status of a successful manifest PUT (202: Quay). */
   readonly putManifestStatus?: number | undefined
   /** `false`: the POST with a digest opens a session. */

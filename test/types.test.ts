@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Copy from "../src/Copy.js"
+import type { Descriptor } from "../src/Descriptor.js"
 import type { Digest } from "../src/Digest.js"
 import type * as Image from "../src/Image.js"
 import type * as OperationError from "../src/OperationError.js"
@@ -71,6 +72,7 @@ const checks: Record<string, boolean> = {
   >(true),
   ping: same<Channels<typeof RegistryClient.ping>, [void, Failure, Client]>(true),
   listTags: same<Channels<typeof RegistryClient.listTags>, [string, Failure, Client]>(true),
+  listReferrers: same<Channels<typeof RegistryClient.listReferrers>, [Descriptor, Failure, Client]>(true),
   listRepositories: same<Channels<typeof RegistryClient.listRepositories>, [string, Failure, Client]>(true),
   deleteImage: same<Channels<typeof RegistryClient.deleteImage>, [void, Failure, Client]>(true),
   deleteTag: same<Channels<typeof RegistryClient.deleteTag>, [void, Failure, Client]>(true),

@@ -138,6 +138,16 @@ export const make = Effect.fnUntraced(function*(
         (reference) => Stream.mapError(open(reference).tags, operationError("listTags", reference.toString()))
       )).pipe(Stream.withSpan("RegistryClient.listTags")),
 
+    listReferrers: (image, options) =>
+      Stream.unwrap(Effect.map(locate(image, "image"), ({ reference, repository, target }) => {
+        const digest = reference.digest === undefined
+          ? Effect.map(repository.resolve(target), ({ digest }) => digest)
+          : Effect.succeed(reference.digest)
+        return Stream.unwrap(Effect.map(digest, (subject) => repository.referrers(subject, options))).pipe(
+          Stream.mapError(operationError("listReferrers", reference.toString()))
+        )
+      })).pipe(Stream.withSpan("RegistryClient.listReferrers")),
+
     listRepositories: (registry) =>
       Stream.unwrap(Effect.map(
         Reference.parseRegistry(registry),

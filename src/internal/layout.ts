@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Descriptor from "../Descriptor.js"
@@ -259,7 +260,8 @@ export const make = (files: LayoutFiles, options: Options): Repository => {
     putBlob: Effect.fnUntraced(function*(blob, content, putOptions) {
       const digest = yield* checkDigest(blob.digest)
       if (putOptions?.mountFrom !== undefined && (yield* link(digest, putOptions.mountFrom))) return "Mounted"
-      yield* files.write(files.blobPath(digest), Digest.verify(content, blob, `blob ${digest}`))
+      const { gate = identity } = putOptions ?? {}
+      yield* gate(files.write(files.blobPath(digest), Digest.verify(content, blob, `blob ${digest}`)))
       session.markBlob(registry, name, digest)
       return "Uploaded"
     }),

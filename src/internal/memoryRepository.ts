@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
 import * as Digest from "../Digest.js"
 import * as Manifest from "../Manifest.js"
@@ -169,7 +170,8 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
           yield* checkName(options.mountFrom)
           if (mount(digest, options.mountFrom)) return "Mounted"
         }
-        const bytes = yield* collect(Digest.verify(content, blob, `blob ${digest}`))
+        const { gate = identity } = options ?? {}
+        const bytes = yield* gate(collect(Digest.verify(content, blob, `blob ${digest}`)))
         adopt(name, [digest], bytes)
         return "Uploaded"
       }),

@@ -7,11 +7,19 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Digest from "../../Digest.js"
 import type { Failure } from "../../Repository.js"
-import { pieces } from "./content.js"
+import { type Blob, pieces } from "./content.js"
 import { withParameter } from "./location.js"
 import { success, writeScopes } from "./remote.js"
 import { acknowledged, advance, checkDigest, type UploadSession } from "./session.js"
-import { type BlobUpload, progress, recover, Restart, type SourceFailure, type Upload } from "./uploading.js"
+import {
+  type BlobUpload,
+  type Failed,
+  progress,
+  recover,
+  Restart,
+  type SourceFailure,
+  type Upload
+} from "./uploading.js"
 
 /** A chunk is in memory while it is sent, so that it can be sent again. */
 export const sendChunks = <E>(
@@ -20,12 +28,12 @@ export const sendChunks = <E>(
   chunkSize: number
 ): Effect.Effect<void, Failure | Restart | SourceFailure<E>> =>
   Effect.suspend(() => {
-    const { digest, size } = upload.blob
+    const { blob } = upload
     let position = 0
     return Stream.runForEach(pieces(upload.source(0), chunkSize), (bytes) => {
       const start = position
       position += bytes.byteLength
-      return sendChunk(upload, session, { start, bytes, closing: position === size ? digest : undefined })
+      return sendChunk(upload, session, { start, bytes, closing: position === blob.size ? blob : undefined })
     })
   })
 
@@ -38,7 +46,7 @@ export const sendUnknown = <E>(
   session: UploadSession,
   chunkSize: number,
   algorithm: Digest.Algorithm
-): Effect.Effect<{ readonly digest: Digest.Digest; readonly size: number }, Failure | Restart | SourceFailure<E>> =>
+): Effect.Effect<Blob, Failure | Restart | SourceFailure<E>> =>
   Effect.suspend(() => {
     const hasher = Digest.makeHasher(algorithm)
     let held: Chunk = { start: 0, bytes: new Uint8Array(0), closing: undefined }
@@ -51,7 +59,7 @@ export const sendUnknown = <E>(
     return Stream.runForEach(pieces(upload.source(0), chunkSize), each).pipe(
       Effect.flatMap(() => {
         const blob = { digest: hasher.digest(), size: hasher.size }
-        return Effect.as(sendChunk(upload, session, { ...held, closing: blob.digest }), blob)
+        return Effect.as(sendChunk(upload, session, { ...held, closing: blob }), blob)
       })
     )
   })
@@ -59,8 +67,8 @@ export const sendUnknown = <E>(
 interface Chunk {
   readonly start: number
   readonly bytes: Uint8Array
-  /** The digest of the whole, of its last chunk. */
-  readonly closing: Digest.Digest | undefined
+  /** The whole, of its last chunk. */
+  readonly closing: Blob | undefined
 }
 
 const endOf = (chunk: Chunk): number => chunk.start + chunk.bytes.byteLength
@@ -77,7 +85,7 @@ const sendChunk = <E>(
   return upload.remote.transport.execute({
     method: closing === undefined ? "PATCH" : "PUT",
     registry: upload.remote.registry,
-    url: closing === undefined ? session.location : withParameter(session.location, "digest", closing),
+    url: closing === undefined ? session.location : withParameter(session.location, "digest", closing.digest),
     scopes: writeScopes(upload.remote),
     headers: bytes.byteLength === 0 ? undefined : { "content-range": `${from}-${endOf(chunk) - 1}` },
     body: { _tag: "Bytes", bytes, contentType: "application/octet-stream" },
@@ -88,10 +96,17 @@ const sendChunk = <E>(
     Effect.scoped,
     // What a 2xx says of the range is not asked: ECR repeats that of the first chunk (R-051).
     Effect.flatMap((response): Effect.Effect<void, Failure> =>
-      closing === undefined ? advance(session, response) : checkDigest(response, closing)
+      closing === undefined ? advance(session, response) : checkDigest(response, closing.digest)
     ),
     Effect.tap(() => Effect.sync(() => progress(upload, endOf(chunk)))),
-    Effect.catchAll((error) => resume(upload, session, chunk, error, again))
+    Effect.catchAll((error) =>
+      resume(upload, session, chunk, {
+        method: closing === undefined ? "PATCH" : "PUT",
+        error,
+        again,
+        completed: closing
+      })
+    )
   )
 }
 
@@ -99,14 +114,13 @@ const resume = <E>(
   upload: Upload<E>,
   session: UploadSession,
   chunk: Chunk,
-  error: Failure,
-  again: boolean
+  failed: Failed
 ): Effect.Effect<void, Failure | Restart> =>
   Effect.flatMap(
-    Effect.zipRight(recover(upload, session, error, again), acknowledged(session)),
+    Effect.zipRight(recover(upload, session, failed), acknowledged(session)),
     (bytes) => {
       const end = endOf(chunk)
-      if (bytes === undefined || bytes < chunk.start || bytes > end) return Effect.fail(new Restart(error))
+      if (bytes === undefined || bytes < chunk.start || bytes > end) return Effect.fail(new Restart(failed.error))
       progress(upload, bytes)
       return bytes === end && chunk.closing === undefined
         ? Effect.void

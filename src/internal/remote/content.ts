@@ -18,14 +18,15 @@ export type Blob = Pick<Descriptor.Descriptor, "digest" | "size">
  * The content, of which the bytes that complete its size come only after all of it was found right: a registry never
  * gets a whole body of wrong bytes, and nothing of content that fails at its very end. Without a hasher it is the
  * content that fails when its bytes are wrong; only their number is checked. The first `skip` bytes are hashed but left
- * out: the registry has them.
+ * out: the registry has them. `ended` is called before the last bytes are passed on.
  */
 export const guarded = <E, R, E2>(
   content: Stream.Stream<Uint8Array, E, R>,
   blob: Blob,
   hasher: (() => Digest.Hasher) | undefined,
   skip: number,
-  mapError: (error: E | DigestMismatch | SizeMismatch) => E2
+  mapError: (error: E | DigestMismatch | SizeMismatch) => E2,
+  ended: () => void = () => {}
 ): Stream.Stream<Uint8Array, E2, R> =>
   scan<E, R, DigestMismatch | SizeMismatch, E2>(content, () => {
     const resource = `blob ${blob.digest}`
@@ -53,12 +54,17 @@ export const guarded = <E, R, E2>(
         }
         return { _tag: "Pass", chunk: Chunk.unsafeFromArray(passed) }
       },
-      onEnd: () =>
-        hash === undefined
-          ? size === blob.size
-            ? Effect.succeed(held)
-            : Effect.fail(new SizeMismatch({ resource, expected: blob.size, actual: size }))
-          : Effect.as(conclude(hash, blob, resource), held)
+      onEnd: () => {
+        const verified = hash !== undefined
+          ? conclude(hash, blob, resource)
+          : size === blob.size
+          ? Effect.void
+          : Effect.fail(new SizeMismatch({ resource, expected: blob.size, actual: size }))
+        return Effect.map(verified, () => {
+          ended()
+          return held
+        })
+      }
     }
   }, mapError)
 

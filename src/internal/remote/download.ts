@@ -11,12 +11,12 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Digest from "../../Digest.js"
-import { InvalidInput, type RegistryError, SizeMismatch, TransportError } from "../../RegistryError.js"
+import { InvalidInput, type RegistryError, SizeMismatch, type TransportError } from "../../RegistryError.js"
 import type { Failure, Range, Repository } from "../../Repository.js"
 import { conclude } from "../conclude.js"
 import type { Response } from "../http/transport.js"
 import { checkDigest } from "../names.js"
-import { pause } from "./backoff.js"
+import { pause, stepOf } from "./backoff.js"
 import { base, orNotFound, protocol, readScopes, reference, type Remote, retries } from "./remote.js"
 
 /** Connections that one blob may take, however far each of them gets. */
@@ -111,6 +111,7 @@ interface Connection {
   readonly scope: Scope.CloseableScope
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>
   readonly status: number
+  readonly url: string
   /** Bytes to leave out yet, of a registry that began at the beginning. */
   skip: number
 }
@@ -167,16 +168,13 @@ const reading = (transfer: Transfer, scope: Scope.Scope): Pull => {
     Effect.zipRight(
       close,
       Effect.suspend((): Pull => {
-        const { connections, received, remote, resource, wanted } = transfer
+        const { connections, received, remote, url, wanted } = transfer
         transfer.failures = received > before ? 1 : transfer.failures + 1
         // The connection may have broken behind the last byte.
         if (received === wanted) return end
         return transfer.failures > retries(remote) || connections >= maxConnections
           ? Effect.fail(Option.some(error))
-          : Effect.logDebug(`${resource} broke off after ${received} bytes, going on from there`).pipe(
-            Effect.zipRight(pause(transfer.failures)),
-            Effect.zipRight(next)
-          )
+          : Effect.zipRight(pause(remote, stepOf(error, { method: "GET", url }), transfer.failures), next)
       })
     )
 
@@ -258,7 +256,7 @@ const open = (
     Effect.flatMap((response) => {
       const skip = placed(transfer, response)
       return typeof skip === "number"
-        ? Effect.map(response.pull, (pull) => ({ scope, pull, status: response.status, skip }))
+        ? Effect.map(response.pull, (pull) => ({ scope, pull, status: response.status, url: response.url, skip }))
         : skip
     })
   )
@@ -332,7 +330,7 @@ const take = (
 /** What is wrong with an answer that has ended here. */
 const shortfall = (
   { received, resource, start, wanted }: Transfer,
-  { skip, status }: Connection
+  { skip, status, url }: Connection
 ): SizeMismatch | Cut | undefined => {
   if (skip > 0) {
     const from = start + received
@@ -341,14 +339,7 @@ const shortfall = (
   if (wanted === undefined || received >= wanted) return undefined
   // A 206 may hold less than was asked for; a whole answer that is short is just that.
   return status === 206
-    ? new Cut(
-      new TransportError({
-        method: "GET",
-        url: resource,
-        reason: "Protocol",
-        description: `the answer ended after ${received} of ${wanted} bytes`
-      })
-    )
+    ? new Cut(protocol("GET", { url }, `the answer ended after ${received} of ${wanted} bytes`))
     : new SizeMismatch({ resource, expected: wanted, actual: received })
 }
 

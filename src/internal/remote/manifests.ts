@@ -10,10 +10,17 @@ import * as Digest from "../../Digest.js"
 import * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
 import { NotFound } from "../../OperationError.js"
-import { DigestMismatch, InvalidInput, ManifestInvalid, type UnexpectedStatus } from "../../RegistryError.js"
+import {
+  DigestMismatch,
+  InvalidInput,
+  ManifestInvalid,
+  type SizeMismatch,
+  type UnexpectedStatus
+} from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import type { Response } from "../http/transport.js"
 import { checkDigest, checkTag, checkTarget, type Target } from "../names.js"
+import { again, stepOf } from "./backoff.js"
 import { withParameter } from "./location.js"
 import {
   base,
@@ -101,12 +108,26 @@ const described = (
   )
 }
 
-/** The manifest, read within its limit and verified by whatever digest is known of it (R-022, R-023). */
-export const getManifest = (remote: Remote) =>
+/** A manifest, where it came from, and by what name the registry knows this version of what a tag names. */
+export interface Fetched {
+  readonly manifest: Manifest.Manifest
+  readonly url: string
+  readonly etag: string | undefined
+}
+
+export const getManifest =
+  (remote: Remote) => (requested: string, options?: { readonly expected?: Descriptor.Descriptor | undefined }) =>
+    Effect.map(fetchManifest(remote)(requested, options), ({ manifest }) => manifest)
+
+/**
+ * The manifest, read within its limit and verified by whatever digest is known of it (R-022, R-023). One that came
+ * damaged is fetched once more.
+ */
+export const fetchManifest = (remote: Remote) =>
   Effect.fnUntraced(function*(
     requested: string,
     options?: { readonly expected?: Descriptor.Descriptor | undefined }
-  ): Effect.fn.Return<Manifest.Manifest, Failure> {
+  ): Effect.fn.Return<Fetched, Failure> {
     const target = yield* checkTarget(requested)
     const path = yield* base(remote)
     const resource = reference(remote, requested)
@@ -122,30 +143,40 @@ export const getManifest = (remote: Remote) =>
       const reason = `it has ${expected.size} bytes, more than the limit of ${limit}`
       return yield* new ManifestInvalid({ resource, reason, errors: [] })
     }
-    return yield* remote.transport.execute({
-      method: "GET",
-      registry: remote.registry,
-      url: `${path}/manifests/${text(target)}`,
-      scopes: readScopes(remote),
-      headers: { accept: accept(expected?.mediaType) },
-      accept: [200],
-      replay: true,
-      buffer: limit
-    }).pipe(
-      Effect.flatMap((response) =>
-        Effect.flatMap(response.bytes(limit), (raw) =>
-          Manifest.decode(raw, {
-            resource,
-            contentType: response.headers["content-type"],
-            expected: expected ??
-              Option.getOrUndefined(Option.map(
-                digest === undefined ? contentDigest(response) : Option.some(digest),
-                (digest) => ({ digest })
-              ))
-          }))
-      ),
-      Effect.scoped,
-      orNotFound("manifest", resource)
+    const read = (response: Response) =>
+      Effect.flatMap(response.bytes(limit), (raw) =>
+        Manifest.decode(raw, {
+          resource,
+          contentType: response.headers["content-type"],
+          expected: expected ??
+            Option.getOrUndefined(Option.map(
+              digest === undefined ? contentDigest(response) : Option.some(digest),
+              (digest) => ({ digest })
+            ))
+        })).pipe(
+          Effect.map((manifest): Fetched => ({ manifest, url: response.url, etag: response.headers["etag"]?.trim() }))
+        )
+    const get = (
+      damaged: (error: DigestMismatch | SizeMismatch, url: string) => Effect.Effect<Fetched, Failure>
+    ): Effect.Effect<Fetched, Failure> =>
+      remote.transport.execute({
+        method: "GET",
+        registry: remote.registry,
+        url: `${path}/manifests/${text(target)}`,
+        scopes: readScopes(remote),
+        headers: { accept: accept(expected?.mediaType) },
+        accept: [200],
+        replay: true,
+        buffer: limit
+      }).pipe(
+        Effect.flatMap((response) =>
+          Effect.catchTag(read(response), "DigestMismatch", "SizeMismatch", (error) => damaged(error, response.url))
+        ),
+        Effect.scoped,
+        orNotFound("manifest", resource)
+      )
+    return yield* get((error, url) =>
+      Effect.zipRight(again(remote, stepOf(error, { method: "GET", url }), 1, 0), get(Effect.fail))
     )
   })
 
@@ -155,11 +186,12 @@ export interface Put {
   readonly indexed: boolean
 }
 
-/** Stores the bytes as they are, without care for referrers. */
+/** Stores the bytes as they are, without care for referrers. `condition` is for what the tag names now. */
 export const putManifest = (remote: Remote) =>
   Effect.fnUntraced(function*(
     { descriptor, raw }: Pick<Manifest.Manifest, "descriptor" | "raw">,
-    tag?: string
+    tag?: string,
+    condition?: Readonly<Record<string, string>>
   ): Effect.fn.Return<Put, Failure> {
     const digest = yield* checkDigest(descriptor.digest)
     if (tag !== undefined) yield* checkTag(tag)
@@ -176,6 +208,7 @@ export const putManifest = (remote: Remote) =>
         registry: remote.registry,
         url,
         scopes: writeScopes(remote),
+        headers: condition,
         // R-060: the type without parameters, the same as inside.
         body: { _tag: "Bytes", bytes: raw, contentType: descriptor.mediaType },
         accept: success,

@@ -18,8 +18,9 @@ import { checkDigest } from "../names.js"
 import { entryOf, matches } from "../referrer.js"
 import { getManifest } from "./manifests.js"
 import { type Page, pages } from "./pages.js"
+import * as Api from "./referrersApi.js"
 import * as ReferrersTag from "./referrersTag.js"
-import { base, isStatus, maxManifestSize, readScopes, reference, type Remote } from "./remote.js"
+import { base, maxManifestSize, readScopes, reference, type Remote } from "./remote.js"
 
 interface Entry {
   readonly descriptor: Descriptor.Descriptor
@@ -74,12 +75,16 @@ export const referrers = (remote: Remote) =>
       Stream.filter(isWanted),
       Stream.map(({ descriptor }) => descriptor)
     )
-    return Stream.catchAll(api, (error) =>
-      !listed && isStatus(error, 404)
-        ? fallback(remote, digest, artifactType)
-        : Stream.fail(error)).pipe(
-        Stream.filter((descriptor) => !seen.has(descriptor.digest) && seen.add(descriptor.digest) !== undefined)
-      )
+    const asked = Api.isLacking(remote) ?
+      fallback(remote, digest, artifactType) :
+      Stream.catchAll(api, (error) =>
+        !listed && Api.saysLacking(remote, error)
+          ? fallback(remote, digest, artifactType)
+          : Stream.fail(error))
+    return Stream.filter(
+      asked,
+      (descriptor) => !seen.has(descriptor.digest) && seen.add(descriptor.digest) !== undefined
+    )
   }))
 }
 

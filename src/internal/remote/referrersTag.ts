@@ -10,10 +10,14 @@ import * as Descriptor from "../../Descriptor.js"
 import * as Digest from "../../Digest.js"
 import * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
-import type { Failure, Session } from "../../Repository.js"
+import { ManifestInvalid } from "../../RegistryError.js"
+import type { Failure } from "../../Repository.js"
 import { entryOf, object, type Stored, subjectOf } from "../referrer.js"
-import { getManifest, putManifest } from "./manifests.js"
-import { base, isStatus, readScopes, type Remote } from "./remote.js"
+import { pause } from "./backoff.js"
+import { type Fetched, fetchManifest, putManifest } from "./manifests.js"
+import * as Api from "./referrersApi.js"
+import { type Edit, together } from "./referrersEdits.js"
+import { base, isStatus, readScopes, reference, type Remote } from "./remote.js"
 
 /** R-073: `sha256-<encoded>`; of a sha512 digest the first half stays. */
 export const tagOf = (subject: Digest.Digest): string =>
@@ -24,7 +28,8 @@ export const tagOf = (subject: Digest.Digest): string =>
  * itself under that name.
  */
 export const list = (remote: Remote, subject: Digest.Digest): Effect.Effect<Option.Option<Manifest.Index>, Failure> =>
-  found(remote, subject).pipe(
+  found(remote, tagOf(subject)).pipe(
+    Effect.map((there) => there === undefined ? Option.none() : Option.some(there.manifest)),
     Effect.map(Option.filter((manifest) => isList(manifest, subject))),
     // R-073: what is no index lists no referrers.
     Effect.catchTag("ManifestInvalid", "UnsupportedMediaType", () => Effect.succeed(Option.none()))
@@ -33,55 +38,83 @@ export const list = (remote: Remote, subject: Digest.Digest): Effect.Effect<Opti
 const isList = (manifest: Manifest.Manifest, subject: Digest.Digest): manifest is Manifest.Index =>
   Manifest.isIndex(manifest) && manifest.descriptor.digest !== subject
 
-const found = (remote: Remote, subject: Digest.Digest): Effect.Effect<Option.Option<Manifest.Manifest>, Failure> =>
-  getManifest(remote)(tagOf(subject)).pipe(
-    Effect.map(Option.some),
-    Effect.catchTag("NotFound", () => Effect.succeed(Option.none()))
-  )
+const found = (remote: Remote, tag: string): Effect.Effect<Fetched | undefined, Failure> =>
+  Effect.catchTag(fetchManifest(remote)(tag), "NotFound", () => Effect.succeed(undefined))
 
-// Two changes to one list at the same time would lose one of them. The lock is the session's, as several objects may
-// stand for one repository; other clients are beyond it.
-const locks = new WeakMap<Session, Map<string, Effect.Semaphore>>()
+/** How often a list is written that others write at the same time. */
+const maxWrites = 5
 
-const locked = (remote: Remote, tag: string) => <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.suspend(() => {
-    let all = locks.get(remote.session)
-    if (all === undefined) locks.set(remote.session, all = new Map())
-    const key = `${remote.registry}/${remote.name}:${tag}`
-    let lock = all.get(key)
-    if (lock === undefined) all.set(key, lock = Effect.unsafeMakeSemaphore(1))
-    return lock.withPermits(1)(self)
-  })
+/** Under what condition a list may take the place of the one that was read: nobody was faster. */
+const conditionOf = (old: Fetched | undefined): Readonly<Record<string, string>> | undefined => {
+  if (old === undefined) return { "if-none-match": "*" }
+  // A weak one is equal to nothing in an If-Match.
+  return old.etag?.startsWith("\"") === true ? { "if-match": old.etag } : undefined
+}
 
-/** Changes the entries of the list, and writes it only when something changed; all else in it stays as it is. */
-const change = (
-  remote: Remote,
-  subject: Digest.Digest,
-  edit: (entries: ReadonlyArray<unknown>) => ReadonlyArray<unknown> | undefined
-): Effect.Effect<void, Failure> => {
+/** The list with its entries edited, or undefined when that changes nothing. All else in it stays as it is. */
+const rewritten = (old: Fetched | undefined, edits: ReadonlyArray<Edit>): Stored | undefined => {
+  const before = old === undefined ? { schemaVersion: 2, mediaType: MediaType.ociIndex } : object(old.manifest.raw)
+  const entries: ReadonlyArray<unknown> = "manifests" in before && Array.isArray(before.manifests)
+    ? before.manifests
+    : []
+  const manifests = edits.reduce((list, edit) => edit(list), entries)
+  if (manifests === entries) return undefined
+  const raw = new TextEncoder().encode(JSON.stringify({ ...before, manifests }))
+  return { descriptor: Descriptor.fromBytes(raw, old?.manifest.descriptor.mediaType ?? MediaType.ociIndex), raw }
+}
+
+/**
+ * Brings the edits into the list and reads it again, because a registry may ignore the condition: what another client
+ * has overwritten is brought in again, a few times.
+ */
+const settle = (remote: Remote, subject: Digest.Digest, edits: ReadonlyArray<Edit>): Effect.Effect<void, Failure> => {
   const tag = tagOf(subject)
-  return Effect.flatMap(found(remote, subject), (old) => {
-    if (Option.isSome(old) && !isList(old.value, subject)) {
-      return Effect.logWarning(
-        `${remote.registry}/${remote.name}:${tag} is not a list of referrers and is left as it is`
-      )
-    }
-    const before = Option.match(old, {
-      onNone: (): Readonly<Record<string, unknown>> => ({ schemaVersion: 2, mediaType: MediaType.ociIndex }),
-      onSome: ({ raw }) => object(raw)
+  const resource = reference(remote, tag)
+  const path = `/v2/${remote.name}/manifests/${tag}`
+  /** A condition that failed although nobody had been faster: this registry means something else by it. */
+  let unmet: string | undefined
+  let last: string | undefined
+
+  const from = (writes: number, isFresh: boolean): Effect.Effect<void, Failure> =>
+    Effect.flatMap(found(remote, tag), (old) => {
+      if (old !== undefined && !isList(old.manifest, subject)) {
+        return Effect.logWarning(`${resource} is not a list of referrers and is left as it is`)
+      }
+      const next = rewritten(old, edits)
+      if (next === undefined) return Effect.void
+      if (writes === maxWrites) {
+        const reason = `others overwrite this list of referrers as often as it is written (${maxWrites} times)`
+        return new ManifestInvalid({ resource, reason, errors: [] })
+      }
+      if (!isFresh) return retry(writes, old?.url ?? path, "Overwritten")
+      const condition = conditionOf(old)
+      const spelled = JSON.stringify(condition)
+      if (last === spelled) unmet = spelled
+      return Effect.matchEffect(putManifest(remote)(next, tag, spelled === unmet ? undefined : condition), {
+        onSuccess: () => from(writes + 1, false),
+        onFailure: (error) => {
+          if (!isStatus(error, 412)) return Effect.fail(error)
+          last = spelled
+          return retry(writes + 1, "url" in error ? error.url : path, "412")
+        }
+      })
     })
-    const entries = edit(Array.isArray(before.manifests) ? before.manifests : [])
-    if (entries === undefined) return Effect.void
-    const raw = new TextEncoder().encode(JSON.stringify({ ...before, manifests: entries }))
-    const mediaType = Option.match(old, {
-      onNone: () => MediaType.ociIndex,
-      onSome: ({ descriptor }) => descriptor.mediaType
-    })
-    return Effect.asVoid(putManifest(remote)({ descriptor: Descriptor.fromBytes(raw, mediaType), raw }, tag))
-  }).pipe(locked(remote, tag))
+
+  const retry = (writes: number, url: string, reason: string): Effect.Effect<void, Failure> =>
+    Effect.zipRight(pause(remote, { method: "PUT", url, reason }, writes), from(writes, true))
+
+  return from(0, true)
 }
 
 const names = (digest: Digest.Digest) => (entry: unknown) => Predicate.isRecord(entry) && entry.digest === digest
+
+const change = (remote: Remote, subject: Digest.Digest, edit: Edit): Effect.Effect<void, Failure> =>
+  together(
+    remote.session,
+    `${remote.registry}/${remote.name}:${tagOf(subject)}`,
+    edit,
+    (edits) => settle(remote, subject, edits)
+  )
 
 /** Adds the manifest to its subject's list, unless it is there. */
 export const remember = (
@@ -90,7 +123,7 @@ export const remember = (
   manifest: Stored
 ): Effect.Effect<void, Failure> => {
   const entry = entryOf(manifest)
-  return change(remote, subject, (entries) => entries.some(names(entry.digest)) ? undefined : [...entries, entry])
+  return change(remote, subject, (entries) => entries.some(names(entry.digest)) ? entries : [...entries, entry])
 }
 
 /** Takes a removed manifest out of its subject's list, where the registry has none of its own. */
@@ -100,15 +133,12 @@ export const forget = Effect.fnUntraced(function*(
   digest: Digest.Digest
 ): Effect.fn.Return<void, Failure> {
   if (yield* hasApi(remote, subject)) return
-  yield* change(
-    remote,
-    subject,
-    (entries) => entries.some(names(digest)) ? entries.filter((entry) => !names(digest)(entry)) : undefined
-  )
+  const isGone = names(digest)
+  yield* change(remote, subject, (entries) => entries.some(isGone) ? entries.filter((one) => !isGone(one)) : entries)
 })
 
 const hasApi = (remote: Remote, subject: Digest.Digest): Effect.Effect<boolean, Failure> =>
-  Effect.flatMap(base(remote), (path) =>
+  Api.isLacking(remote) ? Effect.succeed(false) : Effect.flatMap(base(remote), (path) =>
     remote.transport.execute({
       method: "GET",
       registry: remote.registry,
@@ -119,7 +149,7 @@ const hasApi = (remote: Remote, subject: Digest.Digest): Effect.Effect<boolean, 
     })).pipe(
       Effect.scoped,
       Effect.as(true),
-      Effect.catchIf((error) => isStatus(error, 404), () => Effect.succeed(false))
+      Effect.catchIf((error) => Api.saysLacking(remote, error), () => Effect.succeed(false))
     )
 
 /** Stores a manifest and sees to it that it is found among its subject's referrers (R-064). */
@@ -129,6 +159,7 @@ export const putWithReferrers = (remote: Remote) =>
     options?: { readonly tag?: string | undefined }
   ): Effect.fn.Return<Digest.Digest, Failure> {
     const { digest, indexed } = yield* putManifest(remote)(manifest, options?.tag)
+    if (indexed) Api.isThere(remote)
     const subject = indexed ? undefined : subjectOf(manifest.raw)
     if (subject !== undefined) yield* remember(remote, subject, manifest)
     return digest

@@ -8,6 +8,7 @@ import { NotFound } from "../../OperationError.js"
 import type * as RegistryConfig from "../../RegistryConfig.js"
 import { type InvalidInput, TransportError, type UnexpectedStatus } from "../../RegistryError.js"
 import type { Session } from "../../Repository.js"
+import { canonical } from "../http/host.js"
 import type { Response, Transport } from "../http/transport.js"
 import { redact } from "../http/url.js"
 import { parseJson } from "../json.js"
@@ -78,6 +79,10 @@ export const json = (response: Response, limit: number): Effect.Effect<unknown, 
     const content = parseJson(bytes)
     return content === undefined ? protocol("GET", response, "the body is not JSON") : Effect.succeed(content)
   })
+
+/** The host's own settings, by any of the names that the host has. */
+export const hostOptions = ({ config, registry }: Pick<Remote, "config" | "registry">): RegistryConfig.HostOptions =>
+  Object.entries(config.hosts ?? {}).find(([name]) => canonical(name) === canonical(registry))?.[1] ?? {}
 
 /** Tries of one step after the first. */
 export const retries = (remote: Remote): number => remote.config.retries ?? defaultRetries

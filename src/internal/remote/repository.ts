@@ -14,7 +14,7 @@ import { putWithReferrers } from "./referrersTag.js"
 import type { Remote } from "./remote.js"
 import { deleteManifest } from "./removal.js"
 import { tags } from "./tags.js"
-import { mountBlob, putBlob, uploadBlob } from "./upload.js"
+import { mountBlob, mountTells, putBlob, uploadBlob } from "./upload.js"
 
 export interface Options {
   readonly transport: Transport
@@ -43,6 +43,7 @@ export const makeRepository = (options: Options): CompleteRepository => {
     getBlob: getBlob(remote),
     putBlob: putBlob(remote),
     uploadBlob: uploadBlob(remote),
+    mountTells: mountTells(remote),
     tags: tags(remote),
     mountBlob: mountBlob(remote),
     referrers: referrers(remote),

@@ -17,7 +17,7 @@ import { resolve, withParameter } from "./location.js"
 import { contentDigest } from "./manifests.js"
 import { base, orNotFound, pull, type Remote, success, writeScopes } from "./remote.js"
 
-/** How long a cancellation may take: nobody waits for it with pleasure. */
+/** How long a cancellation may take: an interrupted copy is to be over within a second. */
 const patience = "800 millis"
 
 export interface UploadSession {
@@ -80,7 +80,9 @@ const post = (
       method: "POST",
       registry: remote.registry,
       url: opening(path, algorithm, mount),
-      scopes: mount === undefined ? writeScopes(remote) : [...writeScopes(remote), ...pull(mount.from)],
+      scopes: mount === undefined || mount.from === remote.name
+        ? writeScopes(remote)
+        : [...writeScopes(remote), ...pull(mount.from)],
       accept: success,
       replay: true
     }))).pipe(
@@ -126,6 +128,8 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
       replay: false
     }).pipe(
       Effect.scoped,
+      // Nor is a connection waited for that takes its time to let go.
+      Effect.disconnect,
       Effect.interruptible,
       Effect.timeout(patience),
       // In a fiber of its own: what has been interrupted cannot send a request that may be interrupted.

@@ -4,18 +4,18 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Digest from "../../Digest.js"
 import { type DigestMismatch, InvalidInput, type SizeMismatch } from "../../RegistryError.js"
 import type { Failure, PutBlobOptions, PutBlobOutcome } from "../../Repository.js"
-import { canonical } from "../http/host.js"
 import { checkDigest, checkName } from "../names.js"
 import { sendChunks, sendUnknown } from "./chunks.js"
 import { type Blob, guarded, hashers } from "./content.js"
-import { base, type Remote } from "./remote.js"
+import { base, hostOptions, type Remote } from "./remote.js"
 import { type Mount, mount, open } from "./session.js"
-import { type BlobUpload, Restart, SourceFailure, type Upload } from "./uploading.js"
+import { begin, type BlobUpload, Restart, SourceFailure, unlessArrived, type Upload } from "./uploading.js"
 import { sendWhole } from "./whole.js"
 
 /** The largest chunk, in bytes, that a registry can make this library hold in memory. */
@@ -27,13 +27,12 @@ const check = (blob: Blob): Effect.Effect<void, InvalidInput> =>
       ? Effect.void
       : Effect.fail(new InvalidInput({ field: "size", reason: `${blob.size} is not a size in bytes` })))
 
-/** The host's setting, by any of the names that the host has. */
-const chunkSizeOf = ({ config, registry }: Remote): number | undefined =>
-  Object.entries(config.hosts ?? {}).find(([name]) => canonical(name) === canonical(registry))?.[1].chunkSize
+/** Whether a mount of a blob from the very repository it is to go to tells if it is there. */
+export const mountTells = (remote: Remote): boolean => hostOptions(remote).blobCheck === "mount"
 
-/** The repository to mount from, unless it is this very one. */
+/** The repository to mount from; this very one only where that tells something. */
 const mountable = (remote: Remote, from: string | undefined): Effect.Effect<string | undefined, InvalidInput> =>
-  from === undefined || from === remote.name ? Effect.succeed(undefined) : checkName(from)
+  from === undefined || (from === remote.name && !mountTells(remote)) ? Effect.succeed(undefined) : checkName(from)
 
 export const putBlob = (remote: Remote) =>
   Effect.fnUntraced(function*<E, R>(
@@ -46,28 +45,18 @@ export const putBlob = (remote: Remote) =>
     const from = yield* mountable(remote, options?.mountFrom)
     const known = yield* hashers(blob.digest)
     const hasher = options?.isVerified === true ? undefined : known
-    const chunkSize = chunkSizeOf(remote)
     const context = yield* Effect.context<R>()
-    const source = (skip: number): Stream.Stream<Uint8Array, SourceFailure<E | DigestMismatch | SizeMismatch>> =>
-      Stream.provideContext(guarded(content, blob, hasher, skip, (error) => new SourceFailure(error)), context)
-    const upload = { ...begin(remote, blob.digest, source), blob, chunkSize }
+    const source: Upload<E | DigestMismatch | SizeMismatch>["source"] = (skip, ended) =>
+      Stream.provideContext(guarded(content, blob, hasher, skip, (error) => new SourceFailure(error), ended), context)
+    const upload = { ...begin(remote, source), blob }
     const outcome = yield* tries(
-      (mountFrom) => once(upload, mountFrom === undefined ? undefined : { digest: blob.digest, from: mountFrom }),
+      (mountFrom) =>
+        once(upload, mountFrom === undefined ? undefined : { digest: blob.digest, from: mountFrom }, options?.gate),
       from
     )
     remote.session.markBlob(remote.registry, remote.name, blob.digest)
     return outcome
   })
-
-const begin = <E>(remote: Remote, resource: string, source: Upload<E>["source"]): Upload<E> => ({
-  remote,
-  resource,
-  source,
-  resumable: true,
-  failures: 0,
-  furthest: 0,
-  steps: 0
-})
 
 /** One session after another, until one comes to its end or it has failed too often. A mount is tried once. */
 const tries = <A, E>(
@@ -82,16 +71,23 @@ const tries = <A, E>(
         : Effect.fail(error instanceof SourceFailure ? error.error : error)
   )
 
-const once = Effect.fnUntraced(function*<E>(upload: BlobUpload<E>, mount: Mount | undefined) {
+const once = Effect.fnUntraced(function*<E>(
+  upload: BlobUpload<E>,
+  mount: Mount | undefined,
+  gate: PutBlobOptions["gate"] = identity
+) {
+  const { blob, remote } = upload
   // An empty body is complete with its headers, so there is no holding back: the content is run before.
-  if (upload.blob.size === 0) yield* Stream.runDrain(upload.source(0))
-  const session = yield* open(upload.remote, Digest.algorithm(upload.blob.digest), mount)
+  if (blob.size === 0) yield* Stream.runDrain(upload.source(0))
+  const session = yield* open(remote, Digest.algorithm(blob.digest), mount)
   if (session === undefined) return "Mounted" as const
-  const { chunkSize } = upload
+  if (mount?.from === remote.name) remote.session.forgetBlob(remote.registry, remote.name, blob.digest)
+  const { chunkSize } = hostOptions(remote)
   const size = Math.max(chunkSize ?? Infinity, session.minimum)
   // What a registry demands is held in memory only within reason; one PUT is no chunk and may have any size.
   const fits = size === chunkSize || size <= maxDemanded
-  yield* fits && size < upload.blob.size ? sendChunks(upload, session, size) : sendWhole(upload, session)
+  const send = fits && size < blob.size ? sendChunks(upload, session, size) : sendWhole(upload, session)
+  yield* unlessArrived(upload, Effect.as(gate(send), blob))
   session.finished = true
   return "Uploaded" as const
 })
@@ -107,17 +103,17 @@ export const uploadBlob = (remote: Remote) =>
   ): Effect.fn.Return<Blob, Failure | E, R> {
     yield* base(remote)
     const algorithm = options?.algorithm ?? "sha256"
-    const chunkSize = chunkSizeOf(remote) ?? defaultChunkSize
+    const chunkSize = hostOptions(remote).chunkSize ?? defaultChunkSize
     const context = yield* Effect.context<R>()
     const source = () => Stream.provideContext(Stream.mapError(content, (error) => new SourceFailure(error)), context)
-    const upload = begin(remote, "a blob of unknown length", source)
+    const upload = begin(remote, source)
     const blob = yield* tries(() =>
       Effect.gen(function*() {
         const session = yield* open(remote, algorithm, undefined)
         // Without a mount there is always a session.
         if (session === undefined) return yield* Effect.dieMessage("a session without a mount was mounted")
         const size = Math.max(chunkSize, Math.min(session.minimum, maxDemanded))
-        const sent = yield* sendUnknown(upload, session, size, algorithm)
+        const sent = yield* unlessArrived(upload, sendUnknown(upload, session, size, algorithm))
         session.finished = true
         return sent
       })

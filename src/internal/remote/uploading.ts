@@ -5,8 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import type { UnexpectedStatus } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
-import { pause } from "./backoff.js"
+import { asksTooMuch, pause, stepOf } from "./backoff.js"
+import { hasBlob } from "./blobs.js"
 import type { Blob } from "./content.js"
 import { type Remote, retries } from "./remote.js"
 import { refused, type UploadSession } from "./session.js"
@@ -16,10 +18,8 @@ const maxSteps = 1000
 
 export interface Upload<E> {
   readonly remote: Remote
-  /** How messages name it. */
-  readonly resource: string
-  /** The content, without its first bytes; run anew for each try. */
-  readonly source: (skip: number) => Stream.Stream<Uint8Array, SourceFailure<E>>
+  /** The content, without its first bytes; run anew for each try. `ended` is called before the last of it goes out. */
+  readonly source: (skip: number, ended?: () => void) => Stream.Stream<Uint8Array, SourceFailure<E>>
   /** Off once a registry was wrong about how much it has (ECR). */
   resumable: boolean
   /** Failures in a row without progress between them. */
@@ -27,13 +27,27 @@ export interface Upload<E> {
   /** The most bytes that a registry has acknowledged. */
   furthest: number
   steps: number
+  /** The registry has found the bytes wrong once, or the session. */
+  refused: boolean
+  /** What the registry may have, as all of it was sent and no answer said otherwise. */
+  unsure: Blob | undefined
 }
 
 /** An upload of which digest and size are known before. */
 export interface BlobUpload<E> extends Upload<E> {
   readonly blob: Blob
-  readonly chunkSize: number | undefined
 }
+
+export const begin = <E>(remote: Remote, source: Upload<E>["source"]): Upload<E> => ({
+  remote,
+  source,
+  resumable: true,
+  failures: 0,
+  furthest: 0,
+  steps: 0,
+  refused: false,
+  unsure: undefined
+})
 
 /** The content itself failed: the fault is not the registry's, and another try is not for us to decide. */
 export class SourceFailure<E> {
@@ -47,20 +61,33 @@ export class Restart {
   constructor(readonly cause: Failure) {}
 }
 
-/** What a failed step leaves: an end, a session to ask, or no session. */
-const verdict = (error: Failure): "Final" | "Ask" | "Restart" => {
+/** An answer that says nothing of the request: the registry's own trouble, or a proxy's. */
+const isTrouble = (error: UnexpectedStatus): boolean => error.status === 408 || error.status >= 500
+
+const hasCode = (error: UnexpectedStatus, codes: RegExp): boolean => error.errors.some(({ code }) => codes.test(code))
+
+/**
+ * What a failed step leaves: an end, a session to ask, or no session. Content guarantees its own digest: a registry that
+ * finds another one got bytes that were damaged on the way, or put them together wrongly, for which it has one more try.
+ */
+const verdict = <E>(upload: Upload<E>, error: Failure): "Final" | "Ask" | "Restart" => {
   if (error._tag === "TransportError") {
     return error.reason === "TooLarge" || error.reason === "Redirect" || error.reason === "Tls" ? "Final" : "Ask"
   }
   if (error._tag !== "UnexpectedStatus") return "Final"
-  if (error.status === 408 || error.status === 416 || error.status >= 500) return "Ask"
-  const lost = error.errors.some(({ code }) => /^(?:BLOB_UPLOAD_UNKNOWN|RANGE_INVALID)$/.test(code))
-  return error.status === 404 || lost ? "Restart" : "Final"
+  if (isTrouble(error)) return "Ask"
+  if (error.status === 416) return "Ask"
+  if (error.status === 404 || hasCode(error, /^(?:BLOB_UPLOAD_UNKNOWN|RANGE_INVALID)$/)) return "Restart"
+  if (error.status !== 413 && !upload.refused && hasCode(error, /^(?:DIGEST|SIZE|BLOB_UPLOAD)_INVALID$/)) {
+    upload.refused = true
+    return "Restart"
+  }
+  return "Final"
 }
 
 /** The error in an upload's own terms. */
 const worded = (error: Failure): Failure =>
-  error._tag === "UnexpectedStatus" && error.status < 500 && error.status !== 408 ? refused(error) : error
+  error._tag === "UnexpectedStatus" && !isTrouble(error) ? refused(error) : error
 
 /** Notes that the registry has so many bytes. */
 export const progress = <E>(upload: Upload<E>, bytes: number): void => {
@@ -69,29 +96,57 @@ export const progress = <E>(upload: Upload<E>, bytes: number): void => {
   upload.failures = 0
 }
 
+/** A step that failed. */
+export interface Failed {
+  readonly method: "PATCH" | "PUT"
+  readonly error: Failure
+  /** It went on from another one's failure, so that a refusal may be due to a wrong offset. */
+  readonly again: boolean
+  /** The blob that it would have completed: the last of its bytes had been handed out. */
+  readonly completed: Blob | undefined
+}
+
 /**
  * What follows a failed step: the error when there is no more to try, `Restart` when this session is lost, or, after a
- * wait, success: the session may be asked. `again` says that the step itself went on from another one's failure, so
- * that a refusal may be due to a wrong offset.
+ * wait, success: the session may be asked.
  */
 export const recover = <E>(
   upload: Upload<E>,
   session: UploadSession,
-  error: Failure,
-  again: boolean
+  { again, completed, error, method }: Failed
 ): Effect.Effect<void, Failure | Restart> => {
-  const outcome = verdict(error)
-  const doubtful = again && error._tag === "UnexpectedStatus" && error.status < 500 && error.status !== 408
-  if (outcome === "Final" && !doubtful) return Effect.fail(worded(error))
+  const doubtful = again && error._tag === "UnexpectedStatus" && !isTrouble(error)
+  const outcome = doubtful ? "Restart" : verdict(upload, error)
+  if (outcome === "Final") return Effect.fail(worded(error))
   if (error._tag === "UnexpectedStatus" && error.status === 404) session.finished = true
   if (doubtful) upload.resumable = false
+  if (outcome === "Ask" && completed !== undefined) upload.unsure = completed
   upload.failures++
   upload.steps++
-  if (upload.failures > retries(upload.remote) || upload.steps > maxSteps) return Effect.fail(worded(error))
-  return Effect.logDebug(`the upload of ${upload.resource} is tried again: ${error.message}`).pipe(
-    Effect.zipRight(pause(upload.failures)),
-    Effect.zipRight(
-      outcome === "Ask" && upload.resumable ? Effect.void : Effect.fail(new Restart(worded(error)))
-    )
+  const step = stepOf(error, { method, url: session.location })
+  if (upload.failures > retries(upload.remote) || upload.steps > maxSteps || asksTooMuch(upload.remote, step)) {
+    return Effect.fail(worded(error))
+  }
+  return Effect.zipRight(
+    pause(upload.remote, step, upload.failures),
+    outcome === "Ask" && upload.resumable ? Effect.void : Effect.fail(new Restart(worded(error)))
   )
 }
+
+/**
+ * Before all bytes are moved again because a session is lost: one HEAD, when the registry may have taken them although
+ * its answer was. Gives the blob that is there.
+ */
+export const unlessArrived = <E, A extends Blob, E2>(
+  upload: Upload<E>,
+  send: Effect.Effect<A, E2 | Restart>
+): Effect.Effect<A | Blob, E2 | Restart> =>
+  Effect.catchAll(send, (error) => {
+    const { remote, unsure } = upload
+    if (!(error instanceof Restart) || unsure === undefined) return Effect.fail(error)
+    upload.unsure = undefined
+    return Effect.flatMap(
+      Effect.orElseSucceed(hasBlob(remote)(unsure.digest), () => false),
+      (there) => there ? Effect.succeed(unsure) : Effect.fail(error)
+    )
+  })

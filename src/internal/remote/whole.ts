@@ -9,7 +9,7 @@ import type { Body } from "../http/transport.js"
 import { withParameter } from "./location.js"
 import { success, writeScopes } from "./remote.js"
 import { acknowledged, checkDigest, type UploadSession } from "./session.js"
-import { type BlobUpload, progress, recover, Restart, SourceFailure } from "./uploading.js"
+import { type BlobUpload, type Failed, progress, recover, Restart, SourceFailure } from "./uploading.js"
 
 const contentType = "application/octet-stream"
 
@@ -26,10 +26,11 @@ const put = <E>(
   offset: number
 ): Effect.Effect<void, Failure | Restart | SourceFailure<E>> => {
   const { digest, size } = upload.blob
+  let sent = offset === size
   // Bytes that are all there were let go only after they had been verified: there is nothing left to run.
   const body: Body<SourceFailure<E>> = offset === size
     ? empty
-    : { _tag: "Stream", content: upload.source(offset), contentType, length: size - offset }
+    : { _tag: "Stream", content: upload.source(offset, () => sent = true), contentType, length: size - offset }
   return upload.remote.transport.execute<SourceFailure<E>>({
     method: "PUT",
     registry: upload.remote.registry,
@@ -43,7 +44,14 @@ const put = <E>(
     Effect.scoped,
     Effect.flatMap((response) => checkDigest(response, digest)),
     Effect.catchAll((error) =>
-      error instanceof SourceFailure ? Effect.fail(error) : resume(upload, session, offset, error)
+      error instanceof SourceFailure
+        ? Effect.fail(error)
+        : resume(upload, session, {
+          method: "PUT",
+          error,
+          again: offset > 0,
+          completed: sent ? upload.blob : undefined
+        })
     )
   )
 }
@@ -52,13 +60,12 @@ const put = <E>(
 const resume = <E>(
   upload: BlobUpload<E>,
   session: UploadSession,
-  offset: number,
-  error: Failure
+  failed: Failed
 ): Effect.Effect<void, Failure | Restart | SourceFailure<E>> =>
   Effect.flatMap(
-    Effect.zipRight(recover(upload, session, error, offset > 0), acknowledged(session)),
+    Effect.zipRight(recover(upload, session, failed), acknowledged(session)),
     (bytes) => {
-      if (bytes === undefined || bytes === 0 || bytes > upload.blob.size) return Effect.fail(new Restart(error))
+      if (bytes === undefined || bytes === 0 || bytes > upload.blob.size) return Effect.fail(new Restart(failed.error))
       progress(upload, bytes)
       return put(upload, session, bytes)
     }

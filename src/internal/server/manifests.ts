@@ -8,6 +8,7 @@ import * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
 import type { NotFound } from "../../OperationError.js"
 import { InvalidInput } from "../../RegistryError.js"
+import type { Storage } from "../../RegistryServer.js"
 import type { Failure, Repository } from "../../Repository.js"
 import { defaultManifestSize } from "../limits.js"
 import { notFound } from "../memoryRepository.js"
@@ -78,8 +79,15 @@ export const put = (context: Context, exchange: Exchange, name: string, referenc
       expected: target._tag === "Digest" ? { digest: target.digest } : undefined
     })
     if (options.strict === true) yield* checkReferences(repository, manifest)
-    if (target._tag === "Tag") yield* repository.putManifest(manifest, { tag: target.tag })
-    else if (more.length === 0) yield* repository.putManifest(manifest)
+    if (target._tag === "Tag") {
+      const store = repository.putManifest(manifest, { tag: target.tag })
+      // One at a time: between the look at what the tag names and the change nothing else may change it.
+      yield* lockOf(storage).withPermits(1)(
+        quirks.conditionalPut === false
+          ? store
+          : Effect.zipRight(checkConditions(exchange, repository, target.tag), store)
+      )
+    } else if (more.length === 0) yield* repository.putManifest(manifest)
     yield* Effect.forEach(more, (tag) => repository.putManifest(manifest, { tag }))
     const { digest } = manifest.descriptor
     const subject = subjectOf(manifest.raw)
@@ -90,6 +98,35 @@ export const put = (context: Context, exchange: Exchange, name: string, referenc
       ...(subject === undefined || quirks.referrers === false ? {} : { "oci-subject": subject })
     })
   })
+
+const locks = new WeakMap<Storage, Effect.Semaphore>()
+
+const lockOf = (storage: Storage): Effect.Semaphore => {
+  let lock = locks.get(storage)
+  if (lock === undefined) locks.set(storage, lock = Effect.unsafeMakeSemaphore(1))
+  return lock
+}
+
+/** Whether the tag names what the client thinks it does, by the ETag of a GET (RFC 9110, 13.1.1 and 13.1.2). */
+const checkConditions = (
+  { headers }: Exchange,
+  repository: Repository,
+  tag: string
+): Effect.Effect<void, Failure | Refusal> => {
+  const match = headers["if-match"]
+  const noneMatch = headers["if-none-match"]
+  if (match === undefined && noneMatch === undefined) return Effect.void
+  const current = repository.resolve(tag).pipe(
+    Effect.map(({ digest }) => ["*", `"${digest}"`]),
+    Effect.catchTag("NotFound", () => Effect.succeed([]))
+  )
+  return Effect.flatMap(current, (names: ReadonlyArray<string>) => {
+    const holds = (header: string) => header.split(",").some((one) => names.includes(one.trim()))
+    return (match === undefined || holds(match)) && (noneMatch === undefined || !holds(noneMatch))
+      ? Effect.void
+      : refuse(412, "DENIED", "the tag names another manifest than the request supposes")
+  })
+}
 
 /** S-17: all that is missing is named; a subject and what is not distributable may be absent. */
 const checkReferences = (

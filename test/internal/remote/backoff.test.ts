@@ -1,22 +1,86 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
-import { pause } from "../../../src/internal/remote/backoff.js"
+import { CurrentObserver } from "../../../src/internal/observer.js"
+import { asksTooMuch, pause, stepOf } from "../../../src/internal/remote/backoff.js"
+import type { Remote } from "../../../src/internal/remote/remote.js"
+import type * as RegistryConfig from "../../../src/RegistryConfig.js"
+import { SizeMismatch, TransportError, UnexpectedStatus } from "../../../src/RegistryError.js"
+import { name, registry, script } from "./scripted.js"
+
+const step = { method: "PUT", url: "https://user:pw@registry.test/up/1?sig=secret", reason: "503" }
+
+const remoteOf = (config: RegistryConfig.Options = {}) =>
+  Effect.map(script([]), ({ session, transport }): Remote => ({ transport, session, registry, name, config }))
 
 describe("pause", () => {
   it.effect("grows with the failures, up to ten seconds", () =>
     Effect.gen(function*() {
+      const remote = yield* remoteOf()
       for (
         const [failures, longest] of [[1, 250], [2, 500], [4, 2000], [7, 10_000], [40, 10_000], [2000, 10_000]] as const
       ) {
         const before = yield* Clock.currentTimeMillis
-        const fiber = yield* Effect.fork(Effect.zipRight(pause(failures), Clock.currentTimeMillis))
+        const fiber = yield* Effect.fork(Effect.zipRight(pause(remote, step, failures), Clock.currentTimeMillis))
         yield* TestClock.adjust(longest / 2 - 1)
         assert.strictEqual((yield* Fiber.poll(fiber))._tag, "None")
         yield* TestClock.adjust(longest / 2 + 1)
         assert.isAtMost((yield* Fiber.join(fiber)) - before, longest)
       }
     }))
+
+  it.effect("lasts as long as the registry asked, and is told without secrets", () =>
+    Effect.gen(function*() {
+      const told: Array<RegistryConfig.Retry> = []
+      const observed: Array<RegistryConfig.Retry> = []
+      const remote = yield* remoteOf({ onRetry: (retry) => Effect.sync(() => told.push(retry)) })
+      const observer = { onRequest: () => {}, onRetry: (retry: RegistryConfig.Retry) => void observed.push(retry) }
+      const retryAfter = Duration.seconds(7)
+      const fiber = yield* Effect.fork(
+        Effect.provideService(pause(remote, { ...step, retryAfter }, 2), CurrentObserver, observer)
+      )
+      yield* TestClock.adjust(6999)
+      assert.strictEqual((yield* Fiber.poll(fiber))._tag, "None")
+      yield* TestClock.adjust(1)
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(fiber)))
+      const url = "https://registry.test/up/1"
+      assert.deepStrictEqual(told, [
+        { registry, method: "PUT", url, attempt: 2, reason: "503", retryAfter, delay: retryAfter }
+      ])
+      assert.deepStrictEqual(observed, told)
+    }))
+
+  it.effect("is not for a registry that asks for more time than it is given", () =>
+    Effect.gen(function*() {
+      const asking = (seconds: number) => ({ ...step, retryAfter: Duration.seconds(seconds) })
+      const remote = yield* remoteOf()
+      const patient = yield* remoteOf({ maxRetryAfter: "2 minutes" })
+      assert.isFalse(asksTooMuch(remote, step))
+      assert.isFalse(asksTooMuch(remote, asking(60)))
+      assert.isTrue(asksTooMuch(remote, asking(61)))
+      assert.isFalse(asksTooMuch(patient, asking(61)))
+    }))
+
+  it("takes the request from the error where that names one", () => {
+    const otherwise = { method: "GET", url: "/v2/x" }
+    const retryAfter = Duration.seconds(1)
+    const url = "https://storage.test/x"
+    assert.deepStrictEqual(
+      stepOf(new TransportError({ method: "PUT", url, reason: "Reset", description: "cut" }), otherwise),
+      { method: "PUT", url, reason: "Reset", retryAfter: undefined }
+    )
+    assert.deepStrictEqual(
+      stepOf(new UnexpectedStatus({ method: "PUT", url, status: 503, errors: [], retryAfter }), otherwise),
+      { method: "PUT", url, reason: "503", retryAfter }
+    )
+    assert.deepStrictEqual(stepOf(new SizeMismatch({ resource: "x", expected: 1, actual: 2 }), otherwise), {
+      ...otherwise,
+      reason: "SizeMismatch",
+      retryAfter: undefined
+    })
+  })
 })
