@@ -7,6 +7,7 @@
 /** @since 0.1.0 */
 export * as Copy from "./Copy.js"
 /** @since 0.1.0 */
+export * as CopyEvent from "./CopyEvent.js"
 export * as Credentials from "./Credentials.js"
 /** @since 0.1.0 */
 export * as Descriptor from "./Descriptor.js"

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Copy from "../src/Copy.js"
+import type { CopyEvent } from "../src/CopyEvent.js"
 import type { Descriptor } from "../src/Descriptor.js"
 import type { Digest } from "../src/Digest.js"
 import type * as Image from "../src/Image.js"
@@ -66,6 +67,10 @@ const checks: Record<string, boolean> = {
     Channels<typeof RegistryClient.copyPlatformImage>,
     [Copy.CopyResult, CopyFailure, Client]
   >(true),
+  copyTo: same<Channels<typeof RegistryClient.copyTo>, [ReadonlyArray<Copy.Outcome>, CopyFailure, Client]>(true),
+  copyStream: same<Channels<typeof RegistryClient.copyStream>, [CopyEvent, CopyFailure, Client]>(true),
+  planCopy: same<Channels<typeof RegistryClient.planCopy>, [Copy.Plan, CopyFailure, Client]>(true),
+  copyRepository: same<Channels<typeof RegistryClient.copyRepository>, [Copy.TagOutcome, Failure, Client]>(true),
   pushManifestList: same<
     Channels<typeof RegistryClient.pushManifestList>,
     [Digest, Parse | OperationError.ParsePlatformError | OperationError.PushManifestError, Client]
