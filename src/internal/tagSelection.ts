@@ -1,0 +1,101 @@
+/**
+ * Which tags of a repository are meant.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import Range from "semver/classes/range.js"
+import parse from "semver/functions/parse.js"
+import { InvalidInput } from "../RegistryError.js"
+import { printable } from "./text.js"
+import * as wildcard from "./wildcard.js"
+
+/**
+ * Tags that `semver` or one of `include` chooses, all where there is neither; then without those that one of `exclude`
+ * matches.
+ *
+ * A string is a pattern for the whole tag, with `*` for any run of characters and `?` for one. A regular expression is
+ * looked for anywhere in the tag; what it remembers (`lastIndex`) plays no part.
+ *
+ * Digest tags, which registries without a list of referrers and cosign keep beside images (`sha256-…`, `sha256-….sig`),
+ * are no tags that anybody gave: they count only where `digestTags` is true, or by an `include` that itself begins with
+ * `sha256-` or `sha512-`.
+ */
+export interface TagSelection {
+  readonly include?: ReadonlyArray<string | RegExp> | undefined
+  readonly exclude?: ReadonlyArray<string | RegExp> | undefined
+  /**
+   * A range of versions as npm has them: `^1.2`, `>=3.18 <4`, `1.x || 3.x`. A tag may begin with `v` and leave out its
+   * last parts, which are 0 then: `v1.2` is 1.2.0, `22.04` is 22.4.0. Tags that are no versions are not meant, nor are
+   * those before a release or with a suffix (`1.2.3-rc.1`, `1.2.3-alpine`), unless the range names one of the same
+   * version.
+   */
+  readonly semver?: string | undefined
+  /** Whether digest tags are tags as all others. */
+  readonly digestTags?: boolean | undefined
+}
+
+/** R-073 and cosign; of a sha512 digest a half or the whole. */
+const digestTag = /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.[A-Za-z0-9_-]+)?$/
+const namesDigestTags = /^\^?sha(?:256|512)-/
+
+const pattern = /^[A-Za-z0-9_.*?-]+$/
+const version = /^[vV]?(\d+)(?:\.(\d+))?(?:\.(\d+))?(-[A-Za-z0-9_.-]+)?$/
+const maximumRange = 256
+
+type Matcher = (tag: string) => boolean
+
+/** Fails with `InvalidInput` for a pattern that no tag can match, a range that is none, and an empty `include`. */
+export const make = Effect.fnUntraced(function*(
+  { digestTags = false, exclude = [], include, semver }: TagSelection
+): Effect.fn.Return<Matcher, InvalidInput> {
+  if (include?.length === 0) {
+    const reason = "an empty list would choose nothing; leave it out for all"
+    return yield* new InvalidInput({ field: "include", reason })
+  }
+  const included = yield* matcher("include", include ?? [])
+  const excluded = yield* matcher("exclude", exclude)
+  const inRange = semver === undefined ? () => false : yield* range(semver)
+  const isAnyMeant = include === undefined && semver === undefined
+  const ofDigests = yield* matcher("include", (include ?? []).filter(isForDigestTags))
+  return (tag) =>
+    (digestTags || !digestTag.test(tag) || ofDigests(tag)) &&
+    (isAnyMeant || included(tag) || inRange(tag)) && !excluded(tag)
+})
+
+const isForDigestTags = (pattern: string | RegExp): boolean =>
+  namesDigestTags.test(typeof pattern === "string" ? pattern : pattern.source)
+
+/** Whether one of the patterns matches. */
+const matcher = (field: string, patterns: ReadonlyArray<string | RegExp>): Effect.Effect<Matcher, InvalidInput> => {
+  const wrong = patterns.find((item) => !Predicate.isRegExp(item) && !(Predicate.isString(item) && pattern.test(item)))
+  return wrong === undefined
+    // Of all ways to use an expression `search` alone neither looks at `lastIndex` nor leaves anything there.
+    ? Effect.succeed((tag) =>
+      patterns.some((item) => typeof item === "string" ? wildcard.matches(item, tag) : tag.search(item) >= 0)
+    )
+    : new InvalidInput({
+      field,
+      reason: `${JSON.stringify(printable(String(wrong), 64))} matches no tag; a pattern has the characters of tags, ` +
+        "* and ?, and a regular expression is given as a RegExp"
+    })
+}
+
+const range = (input: string): Effect.Effect<Matcher, InvalidInput> => {
+  const refuse = (reason: string) => new InvalidInput({ field: "semver", reason })
+  if (typeof input !== "string" || input.trim() === "") return refuse("it is empty; * is every version")
+  if (input.length > maximumRange) return refuse(`it is longer than ${maximumRange} characters`)
+  return Effect.map(
+    Effect.try({
+      // Loose: dates and Ubuntu's releases have parts that begin with 0.
+      try: () => new Range(input, { loose: true }),
+      catch: () => refuse(`${JSON.stringify(printable(input, 64))} is not a range of versions, as ^1.2 or >=3.18 <4`)
+    }),
+    (range) => (tag) => {
+      const [, major, minor = "0", patch = "0", suffix = ""] = version.exec(tag) ?? []
+      const found = major === undefined ? null : parse(`${major}.${minor}.${patch}${suffix}`, { loose: true })
+      return found !== null && range.test(found)
+    }
+  )
+}
