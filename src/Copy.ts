@@ -13,7 +13,7 @@ import type * as Digest from "./Digest.js"
 import * as events from "./internal/copy/events.js"
 import * as internal from "./internal/copy/run.js"
 import * as tags from "./internal/copy/tags.js"
-import type { CopyError, NotFound, PlatformNotFound } from "./OperationError.js"
+import type { CopyError, NotFound, ParsePlatformError, PlatformNotFound } from "./OperationError.js"
 import type * as Platform from "./Platform.js"
 import type { InvalidInput } from "./RegistryError.js"
 import type * as Repository from "./Repository.js"
@@ -69,8 +69,8 @@ export interface ManifestResult {
  * The result of a copy.
  *
  * - `digest`: what the destination's reference names now
- * - `sourceDigest`: what the source's reference names. Another one where one platform's image was copied, or
- *   where the destination had something else that was to be kept
+ * - `sourceDigest`: what the source's reference names. Another one where one platform's image or a rewritten index was
+ *   copied, or where the destination had something else that was to be kept
  * - `outcome`: `Skipped` means that nothing was written
  * - `blobs`: each blob once; those below manifests that were at the destination already are not looked at and not listed
  * - `bytes`: how many bytes of blobs were uploaded
@@ -137,6 +137,15 @@ export interface Plan {
 }
 
 /**
+ * Which platforms of an index are copied: patterns like `linux/amd64`, `linux/arm/*` or `linux/*`, each of which must
+ * match something, or a function of the platform. Of a single image it is the image's own platform that must match.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Platforms = ReadonlyArray<string | Platform.Platform> | ((platform: Platform.Platform) => boolean)
+
+/**
  * How a copy goes about it.
  *
  * @since 0.1.0
@@ -148,6 +157,16 @@ export interface Options {
    * many.
    */
   readonly concurrency?: number | undefined
+  /** All platforms by default. */
+  readonly platforms?: Platforms | undefined
+  /**
+   * What becomes of an index of which not all platforms are copied. `filter`, the default: it is rewritten to name those
+   * that are, so its digest changes. `sparse`: it stays as it is, and names images that are not there, which only some
+   * registries take.
+   */
+  readonly index?: "filter" | "sparse" | undefined
+  /** Whether BuildKit's attestations in an index come along with the images they speak of. They do by default. */
+  readonly attestations?: "keep" | "drop" | undefined
   /**
    * Whether what refers to the copied manifests is copied too, to the images of an index as well: signatures, software
    * bills of materials, attestations (distribution-spec, "Listing Referrers"). `direct`: what refers to them.
@@ -191,7 +210,7 @@ export interface Selection {
  * @since 0.1.0
  * @category errors
  */
-export type CopyFailure = NotFound | PlatformNotFound | CopyError
+export type CopyFailure = NotFound | PlatformNotFound | ParsePlatformError | CopyError
 
 /**
  * The end of one of several copies; `destination` is as references name it.
@@ -209,8 +228,8 @@ export type Outcome =
  * Both sides are asked at once for what they have; when the destination has the same digest by its tag, nothing is
  * written.
  *
- * Fails with `NotFound` when the source's root is absent, `PlatformNotFound` when it has no image for the platform, and
- * `CopyError` with the side and the cause for anything else.
+ * Fails with `NotFound` when the source's root is absent, `PlatformNotFound` when it has no image for the platform,
+ * `ParsePlatformError` for a malformed pattern, and `CopyError` with the side and the cause for anything else.
  *
  * @since 0.1.0
  * @category copying
@@ -268,8 +287,12 @@ export const runTo = (
   events.telling(options.onEvent, (emit) => internal.copyAll(source, destinations, options, emit))
 
 /**
- * Which tags of a repository are meant: those that match one of `include`, all without it, but none that match one of
- * `exclude`. Strings are patterns with `*` and `?`.
+ * Which tags of a repository are meant: those in the range `semver` and those that match one of `include`, all where there
+ * is neither; of these not the ones that match one of `exclude`.
+ *
+ * A string is a pattern for the whole tag, with `*` for any run of characters and `?` for one; a regular expression is
+ * looked for anywhere in the tag. Tags made of digests (`sha256-…`, `sha256-….sig`), under which signatures and lists of
+ * referrers lie, count only with `digestTags`, or by an `include` that itself begins so.
  *
  * @since 0.1.0
  * @category models
@@ -277,7 +300,11 @@ export const runTo = (
 export interface TagSelection {
   readonly include?: ReadonlyArray<string | RegExp> | undefined
   readonly exclude?: ReadonlyArray<string | RegExp> | undefined
-  /** Whether tags made of digests (`sha256-…`, `sha256-….sig`) count. They do not by default. */
+  /**
+   * A range of versions as npm has them: `^1.2`, `>=3.18 <4`. A tag may begin with `v` and leave out its last parts.
+   * Versions before a release or with a suffix (`1.2.3-alpine`) are in it only when it names one of the same version.
+   */
+  readonly semver?: string | undefined
   readonly digestTags?: boolean | undefined
 }
 

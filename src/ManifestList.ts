@@ -150,6 +150,7 @@ const bring = (
   }).pipe(
     Effect.catchTags({
       // Nothing is chosen by platform here, and the image was there when its handle was made.
+      ParsePlatformError: Effect.die,
       PlatformNotFound: Effect.die,
       NotFound: (cause) =>
         Effect.fail(

@@ -108,6 +108,14 @@ export interface DestinationClient {
 export interface CopyOptions extends Copy.Options, DestinationClient {}
 
 /**
+ * Options of the copy of a single image: all but those for what is in an index.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CopyImageOptions extends Omit<CopyOptions, "platforms" | "index" | "attestations"> {}
+
+/**
  * Options of the copy of a repository.
  *
  * @since 0.1.0
@@ -195,7 +203,7 @@ export declare namespace RegistryClient {
     readonly copyImage: (
       source: ReferenceInput,
       destination: ReferenceInput,
-      options?: CopyOptions & PlatformChoice
+      options?: CopyImageOptions & PlatformChoice
     ) => Effect.Effect<Copy.CopyResult, CopyFailure>
 
     /** See {@link copyIndex}. */
@@ -210,7 +218,7 @@ export declare namespace RegistryClient {
       source: ReferenceInput,
       platformOrDigest: PlatformInput | Digest.Digest,
       destination: ReferenceInput,
-      options?: CopyOptions
+      options?: CopyImageOptions
     ) => Effect.Effect<Copy.CopyResult, CopyFailure>
 
     /** See {@link copyTo}. */

@@ -8,6 +8,7 @@
 export * as Copy from "./Copy.js"
 /** @since 0.1.0 */
 export * as CopyEvent from "./CopyEvent.js"
+/** @since 0.1.0 */
 export * as Credentials from "./Credentials.js"
 /** @since 0.1.0 */
 export * as Descriptor from "./Descriptor.js"

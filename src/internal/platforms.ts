@@ -37,7 +37,7 @@ export const readConfig = Effect.fnUntraced(function*(
 })
 
 /** What an image says of its own platform; none for an artifact, whose config is something else. */
-const platformOfImage = (
+export const platformOfImage = (
   repository: Repository.Repository,
   manifest: Manifest.Image
 ): Effect.Effect<Option.Option<Platform.Platform>, Repository.Failure> =>
@@ -54,47 +54,72 @@ export interface Entry {
   readonly platform: Platform.Platform
 }
 
+/** What an entry of an index is, in the order of the index. */
+export type Item =
+  | { readonly _tag: "Image"; readonly descriptor: Descriptor.Descriptor; readonly platform: Platform.Platform }
+  | { readonly _tag: "Index"; readonly index: Manifest.Index; readonly items: ReadonlyArray<Item> }
+  | { readonly _tag: "Attestation"; readonly descriptor: Descriptor.Descriptor }
+  /** For no platform that is known: an artifact, or an image whose config was not to be read. */
+  | { readonly _tag: "Other"; readonly descriptor: Descriptor.Descriptor }
+
 /** BuildKit's attestations stand in an index beside the images they speak of, for `unknown/unknown` (R-225). */
-const isAttestation = (descriptor: Descriptor.Descriptor): boolean =>
-  descriptor.annotations?.["vnd.docker.reference.type"] === "attestation-manifest" ||
-  (descriptor.platform !== undefined && !Platform.isKnown(descriptor.platform))
+const isAttestation = ({ annotations, platform }: Descriptor.Descriptor): boolean =>
+  annotations?.["vnd.docker.reference.type"] === "attestation-manifest" ||
+  (platform !== undefined && [platform.os, platform.architecture].some((part) => part.toLowerCase() === "unknown"))
+
+/** What an entry itself says it is for. A platform with an empty part says no more than none. */
+const declaredPlatform = ({ mediaType, platform }: Descriptor.Descriptor): Platform.Platform | undefined =>
+  platform !== undefined && Platform.isKnown(platform) && !MediaType.isIndex(mediaType) ? platform : undefined
 
 /** The entries that say themselves what they are for: no request. */
 const declared = (index: Manifest.Index): ReadonlyArray<Entry> =>
-  index.content.manifests.flatMap((descriptor) =>
-    descriptor.platform === undefined || isAttestation(descriptor) || MediaType.isIndex(descriptor.mediaType)
-      ? []
-      : [{ descriptor, platform: descriptor.platform }]
-  )
+  index.content.manifests.flatMap((descriptor) => {
+    const platform = declaredPlatform(descriptor)
+    return platform === undefined || isAttestation(descriptor) ? [] : [{ descriptor, platform }]
+  })
 
 /**
- * All images of an index in its order, those of nested indexes in the place of the nested index. Of an entry that says
- * no platform the config is read; without such entries nothing is requested.
+ * What the entries of an index are, those of nested indexes too. Of an image that says no platform the config is read,
+ * unless `configs` is false; without such entries and nested indexes nothing is requested.
  */
-export const entries = (
+export const survey = (
   repository: Repository.Repository,
   index: Manifest.Index,
+  configs = true,
   budget: limits.Budget = limits.makeBudget(),
   depth = 1
-): Effect.Effect<ReadonlyArray<Entry>, Repository.Failure> =>
+): Effect.Effect<ReadonlyArray<Item>, Repository.Failure> =>
   limits.enter(budget, index.descriptor.digest, depth, index.content.manifests.length).pipe(
     Effect.andThen(Effect.forEach(
       index.content.manifests,
-      Effect.fnUntraced(function*(descriptor): Effect.fn.Return<ReadonlyArray<Entry>, Repository.Failure> {
-        const { mediaType, platform } = descriptor
-        if (isAttestation(descriptor)) return []
-        if (platform !== undefined && !MediaType.isIndex(mediaType)) return [{ descriptor, platform }]
-        if (!MediaType.isIndex(mediaType) && !MediaType.isImageManifest(mediaType)) return []
+      Effect.fnUntraced(function*(descriptor): Effect.fn.Return<Item, Repository.Failure> {
+        const { mediaType } = descriptor
+        const other: Item = { _tag: "Other", descriptor }
+        if (isAttestation(descriptor)) return { _tag: "Attestation", descriptor }
+        const platform = declaredPlatform(descriptor)
+        if (platform !== undefined) return { _tag: "Image", descriptor, platform }
+        if (!MediaType.isIndex(mediaType) && !(configs && MediaType.isImageManifest(mediaType))) return other
         const manifest = yield* repository.getManifest(descriptor.digest, { expected: descriptor })
-        if (Manifest.isIndex(manifest)) return yield* entries(repository, manifest, budget, depth + 1)
-        if (!Manifest.isImage(manifest)) return []
+        yield* limits.keep(budget, descriptor.digest, manifest.raw.byteLength)
+        if (Manifest.isIndex(manifest)) {
+          const items = yield* survey(repository, manifest, configs, budget, depth + 1)
+          return { _tag: "Index", index: manifest, items }
+        }
+        if (!Manifest.isImage(manifest)) return other
         const own = yield* platformOfImage(repository, manifest)
-        return Option.isSome(own) ? [{ descriptor, platform: own.value }] : []
+        return Option.isSome(own) ? { _tag: "Image", descriptor, platform: own.value } : other
       }),
       { concurrency: 4 }
-    )),
-    Effect.map((nested) => nested.flat())
+    ))
   )
+
+/** The images of a survey, those of nested indexes in the place of the nested index. */
+export const images = (items: ReadonlyArray<Item>): ReadonlyArray<Entry> =>
+  items.flatMap((item) => item._tag === "Index" ? images(item.items) : item._tag === "Image" ? [item] : [])
+
+/** All images of an index; see `survey` for what that asks for. */
+const entries = (repository: Repository.Repository, index: Manifest.Index) =>
+  Effect.map(survey(repository, index), images)
 
 /** The digests of an index by normalised platform; see `RegistryClient.getPlatformDigests` for the keys. */
 export const digests = Effect.fnUntraced(function*(repository: Repository.Repository, index: Manifest.Index) {

@@ -4,45 +4,74 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import Range from "semver/classes/range.js"
+import parse from "semver/functions/parse.js"
 import type { TagSelection } from "../Copy.js"
 import { InvalidInput } from "../RegistryError.js"
+import { printable } from "./text.js"
+import * as wildcard from "./wildcard.js"
 
-/** Tags that stand for a digest: lists of referrers, and what cosign puts beside an image. */
-const digestTag = /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.[a-z]+)?$/
+/** R-073 and cosign; of a sha512 digest a half or the whole. */
+const digestTag = /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.[A-Za-z0-9_-]+)?$/
+const namesDigestTags = /^\^?sha(?:256|512)-/
 
-/** Of a pattern `*` is any run of characters and `?` any one; they are matched in one pass, whatever the pattern. */
-export const glob = (pattern: string, text: string): boolean => {
-  let at = 0
-  let p = 0
-  let star = -1
-  let from = 0
-  while (at < text.length) {
-    if (pattern[p] === "*") {
-      star = p++
-      from = at
-    } else if (p < pattern.length && (pattern[p] === "?" || pattern[p] === text[at])) {
-      p++
-      at++
-    } else if (star >= 0) {
-      p = star + 1
-      at = ++from
-    } else return false
+const pattern = /^[A-Za-z0-9_.*?-]+$/
+const version = /^[vV]?(\d+)(?:\.(\d+))?(?:\.(\d+))?(-[A-Za-z0-9_.-]+)?$/
+const maximumRange = 256
+
+type Matcher = (tag: string) => boolean
+
+/** Fails with `InvalidInput` for a pattern that no tag can match, a range that is none, and an empty `include`. */
+export const make = Effect.fnUntraced(function*(
+  { digestTags = false, exclude = [], include, semver }: TagSelection
+): Effect.fn.Return<Matcher, InvalidInput> {
+  if (include?.length === 0) {
+    const reason = "an empty list would choose nothing; leave it out for all"
+    return yield* new InvalidInput({ field: "include", reason })
   }
-  while (pattern[p] === "*") p++
-  return p === pattern.length
+  const included = yield* matcher("include", include ?? [])
+  const excluded = yield* matcher("exclude", exclude)
+  const inRange = semver === undefined ? () => false : yield* range(semver)
+  const isAnyMeant = include === undefined && semver === undefined
+  const ofDigests = yield* matcher("include", (include ?? []).filter(isForDigestTags))
+  return (tag) =>
+    (digestTags || !digestTag.test(tag) || ofDigests(tag)) &&
+    (isAnyMeant || included(tag) || inRange(tag)) && !excluded(tag)
+})
+
+const isForDigestTags = (pattern: string | RegExp): boolean =>
+  namesDigestTags.test(typeof pattern === "string" ? pattern : pattern.source)
+
+/** Whether one of the patterns matches. */
+const matcher = (field: string, patterns: ReadonlyArray<string | RegExp>): Effect.Effect<Matcher, InvalidInput> => {
+  const wrong = patterns.find((item) => !Predicate.isRegExp(item) && !(Predicate.isString(item) && pattern.test(item)))
+  return wrong === undefined
+    // Of all ways to use an expression `search` alone neither looks at `lastIndex` nor leaves anything there.
+    ? Effect.succeed((tag) =>
+      patterns.some((item) => typeof item === "string" ? wildcard.matches(item, tag) : tag.search(item) >= 0)
+    )
+    : new InvalidInput({
+      field,
+      reason: `${JSON.stringify(printable(String(wrong), 64))} matches no tag; a pattern has the characters of tags, ` +
+        "* and ?, and a regular expression is given as a RegExp"
+    })
 }
 
-const matches = (tag: string) => (pattern: string | RegExp): boolean =>
-  typeof pattern === "string"
-    ? glob(pattern, tag)
-    // A copy, as one that is sticky or global remembers where it was.
-    : new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, "")).test(tag)
-
-export const make = (
-  { digestTags = false, exclude = [], include }: TagSelection
-): Effect.Effect<(tag: string) => boolean, InvalidInput> =>
-  [...(include ?? []), ...exclude].includes("")
-    ? new InvalidInput({ field: "tags", reason: "an empty pattern matches no tag" })
-    : Effect.succeed((tag) =>
-      (digestTags || !digestTag.test(tag)) && (include?.some(matches(tag)) ?? true) && !exclude.some(matches(tag))
-    )
+const range = (input: string): Effect.Effect<Matcher, InvalidInput> => {
+  const refuse = (reason: string) => new InvalidInput({ field: "semver", reason })
+  if (typeof input !== "string" || input.trim() === "") return refuse("it is empty; * is every version")
+  if (input.length > maximumRange) return refuse(`it is longer than ${maximumRange} characters`)
+  return Effect.map(
+    Effect.try({
+      // Loose: dates and Ubuntu's releases have parts that begin with 0.
+      try: () => new Range(input, { loose: true }),
+      catch: () => refuse(`${JSON.stringify(printable(input, 64))} is not a range of versions, as ^1.2 or >=3.18 <4`)
+    }),
+    (range) => (tag) => {
+      const [, major, minor = "0", patch = "0", suffix = ""] = version.exec(tag) ?? []
+      const found = major === undefined ? null : parse(`${major}.${minor}.${patch}${suffix}`, { loose: true })
+      return found !== null && range.test(found)
+    }
+  )
+}

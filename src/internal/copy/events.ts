@@ -4,6 +4,8 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Mailbox from "effect/Mailbox"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -25,7 +27,7 @@ export const stream = <A, E, R>(
   Stream.unwrapScoped(Effect.gen(function*() {
     const mailbox = yield* Mailbox.make<CopyEvent, E>()
     yield* Effect.forkScoped(
-      Effect.onExit(run(into(mailbox)), (exit) => mailbox.done(Effect.asVoid(exit) as typeof exit & { value: void }))
+      Effect.onExit(run(into(mailbox)), (exit) => mailbox.done(Exit.asVoid(exit)))
     )
     return Mailbox.toStream(mailbox)
   }))
@@ -38,5 +40,8 @@ export const telling = <A, E, R>(
   onEvent === undefined ? run(undefined) : Effect.scoped(Effect.gen(function*() {
     const mailbox = yield* Mailbox.make<CopyEvent>()
     const told = yield* Effect.forkScoped(Stream.runForEach(Mailbox.toStream(mailbox), onEvent))
-    return yield* Effect.onExit(run(into(mailbox)), () => Effect.zipRight(mailbox.end, Effect.asVoid(told.await)))
+    return yield* Effect.onExit(
+      run(into(mailbox)),
+      () => Effect.zipRight(mailbox.end, Effect.asVoid(Fiber.await(told)))
+    )
   })) as Effect.Effect<A, E, R>

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import type { Options } from "../../Copy.js"
 import type * as Descriptor from "../../Descriptor.js"
 import * as Digest from "../../Digest.js"
-import * as Manifest from "../../Manifest.js"
+import type * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
 import type * as Repository from "../../Repository.js"
 import { isTag } from "../names.js"
@@ -70,7 +70,7 @@ const subjectsOf = (
   const found = new Set<Digest.Digest>([root.descriptor.digest])
   const walk = (manifest: Manifest.Manifest): Effect.Effect<void, sided.Sided> =>
     Effect.forEach(
-      Manifest.references(manifest).manifests,
+      tree.children(manifest),
       (child) => {
         if (!isManifestType(child) || found.has(child.digest)) return Effect.void
         found.add(child.digest)

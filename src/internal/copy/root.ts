@@ -1,19 +1,22 @@
 /**
- * What a copy takes from the source: the whole of what a reference names, or one platform's image.
+ * What a copy takes from the source: the whole of what a reference names, one platform's image, or a subset.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { Endpoint, Selection } from "../../Copy.js"
+import type { Endpoint, Options, Selection } from "../../Copy.js"
 import type * as Descriptor from "../../Descriptor.js"
 import type * as Digest from "../../Digest.js"
 import type * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
-import type { PlatformNotFound } from "../../OperationError.js"
-import { NotAnIndex } from "../../RegistryError.js"
+import type { ParsePlatformError, PlatformNotFound } from "../../OperationError.js"
+import { InvalidInput, NotAnIndex } from "../../RegistryError.js"
+import type * as Repository from "../../Repository.js"
 import { located } from "../names.js"
 import * as platforms from "../platforms.js"
 import * as sided from "./sided.js"
+import * as subset from "./subset.js"
+import { type Changes, unchanged } from "./tree.js"
 
 export interface Root {
   readonly descriptor: Descriptor.Descriptor
@@ -21,6 +24,7 @@ export interface Root {
   readonly manifest?: Manifest.Manifest
   /** The digest of what the source's reference names. */
   readonly sourceDigest: Digest.Digest
+  readonly changes: Changes
 }
 
 const locate = ({ reference, repository }: Endpoint): string =>
@@ -28,21 +32,34 @@ const locate = ({ reference, repository }: Endpoint): string =>
 
 export const find = Effect.fnUntraced(function*(
   source: Endpoint,
-  selection: Selection
-): Effect.fn.Return<Root, sided.Sided | PlatformNotFound> {
-  const { platform } = selection
+  options: Options & Selection
+): Effect.fn.Return<Root, sided.Sided | PlatformNotFound | ParsePlatformError> {
+  const { attestations = "keep", index = "filter", platform } = options
   const { reference, repository } = source
-  if (platform === undefined) {
+  const isPart = options.platforms !== undefined || attestations === "drop"
+  if (platform !== undefined && isPart) {
+    const reason = "one platform's image has no platforms or attestations to choose from"
+    return yield* sided.make("none", new InvalidInput({ field: "platform", reason }))
+  }
+  if (platform === undefined && !isPart) {
     const descriptor = yield* sided.root(repository.resolve(reference))
-    yield* checkKind(source, { descriptor }, selection)
-    return { descriptor, sourceDigest: descriptor.digest }
+    yield* checkKind(source, { descriptor }, options)
+    return { descriptor, changes: unchanged, sourceDigest: descriptor.digest }
   }
   const manifest = yield* sided.root(repository.getManifest(reference))
-  const { descriptor } = yield* platforms.select(repository, manifest, locate(source), platform).pipe(
-    Effect.mapError((error) => error._tag === "PlatformNotFound" ? error : sided.make("source", error))
-  )
   const sourceDigest = manifest.descriptor.digest
-  return { descriptor, sourceDigest, ...(descriptor.digest === sourceDigest ? { manifest } : {}) }
+  const apart = (error: Repository.Failure | PlatformNotFound | ParsePlatformError) =>
+    error._tag === "PlatformNotFound" || error._tag === "ParsePlatformError" ? error : sided.make("source", error)
+  if (platform === undefined) {
+    yield* checkKind(source, manifest, options)
+    const choice = { platforms: options.platforms, attestations, index }
+    const taken = yield* Effect.mapError(subset.make(repository, manifest, choice, locate(source)), apart)
+    return { descriptor: taken.root.descriptor, manifest: taken.root, changes: taken, sourceDigest }
+  }
+  const picked = platforms.select(repository, manifest, locate(source), platform)
+  const { descriptor } = yield* Effect.mapError(picked, apart)
+  const itself = descriptor.digest === sourceDigest ? { manifest } : {}
+  return { descriptor, ...itself, changes: unchanged, sourceDigest }
 })
 
 /** An image where an index was wanted, or the other way about, is an error that says what to do. */

@@ -8,7 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { CopyFailure, CopyResult, Destination, Endpoint, Options, Outcome, Plan, Selection } from "../../Copy.js"
 import { CopyEvent } from "../../CopyEvent.js"
-import { CopyError, NotFound, type PlatformNotFound } from "../../OperationError.js"
+import { CopyError, NotFound, type ParsePlatformError, type PlatformNotFound } from "../../OperationError.js"
 import { located } from "../names.js"
 import * as blobs from "./blobs.js"
 import * as existing from "./existing.js"
@@ -46,7 +46,7 @@ const prepare = Effect.fnUntraced(function*(
   all: ReadonlyArray<Target.Target>,
   options: Options & Selection,
   dryRun: boolean
-): Effect.fn.Return<Prepared, sided.Sided | PlatformNotFound> {
+): Effect.fn.Return<Prepared, sided.Sided | PlatformNotFound | ParsePlatformError> {
   const [root, found] = yield* Effect.all([
     roots.find(source, options),
     Effect.forEach(all, (target) => Target.during(target, existing.find(target)), { concurrency: "unbounded" })
@@ -66,7 +66,7 @@ const prepare = Effect.fnUntraced(function*(
   const concerned = referrers.isWanted(options) ? having("Absent", "There") : writers
   if (concerned.length === 0) return { root, targets, main: undefined, first: [], tasks: [] }
 
-  const whole = tree.make(self)
+  const whole = tree.make(self, root.changes)
   const manifest = root.manifest ?? (yield* whole.manifest(descriptor))
   // The HEAD answered with a type; the manifest itself has the last word.
   yield* roots.checkKind(source, manifest, options)

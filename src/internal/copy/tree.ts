@@ -25,14 +25,24 @@ export interface Node {
   readonly children: ReadonlyArray<Node>
 }
 
+/** In what the copy differs from the source; see `subset.ts`. */
+export interface Changes {
+  readonly rewrittenChildren: ReadonlyMap<Digest.Digest, Manifest.Manifest>
+  readonly omitted: ReadonlySet<Digest.Digest>
+}
+
+export const unchanged: Changes = { rewrittenChildren: new Map(), omitted: new Set() }
+
 /** Manifests that are asked for at once. */
 const manifestConcurrency = 16
 
 export interface Tree {
   /** Blobs that targets may lack, by what has been read so far. */
   readonly needs: Needs
-  /** A manifest of the source, read once however often it is asked for. */
+  /** A manifest of the source, or a rewritten one, read once however often it is asked for. */
   readonly manifest: (descriptor: Descriptor.Descriptor) => Effect.Effect<Manifest.Manifest, sided.Sided>
+  /** What a manifest names, as far as it is copied. */
+  readonly children: (manifest: Manifest.Manifest) => ReadonlyArray<Descriptor.Descriptor>
   /** Everything below a manifest that the targets, which lack it, lack as well. */
   readonly below: (
     manifest: Manifest.Manifest,
@@ -45,15 +55,20 @@ export const isManifestType = ({ mediaType }: Descriptor.Descriptor): boolean =>
   MediaType.isIndex(mediaType) || MediaType.isImageManifest(mediaType)
 
 /** Whether a target has the manifest. One that refuses to tell is taken not to: the writes bring the answer. */
-const has = (job: Job, target: Target.Target, digest: Digest.Digest): Effect.Effect<boolean, sided.Sided> =>
-  target.isSource ? Effect.succeed(true) : target.repository.resolve(digest).pipe(
+const has = (
+  job: Job,
+  target: Target.Target,
+  digest: Digest.Digest,
+  isNew: boolean
+): Effect.Effect<boolean, sided.Sided> =>
+  target.isSource && !isNew ? Effect.succeed(true) : target.repository.resolve(digest).pipe(
     Effect.as(true),
     Effect.catchTag("NotFound", "Denied", () => Effect.succeed(false)),
     (asked) => job.once(target.repository, `manifest ${digest}`, asked),
     sided.destination
   )
 
-export const make = (job: Job): Tree => {
+export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree => {
   const needs: Needs = new Map()
   const budget = limits.makeBudget()
   const manifests = new Map<Digest.Digest, Effect.Effect<Manifest.Manifest, sided.Sided>>()
@@ -70,8 +85,12 @@ export const make = (job: Job): Tree => {
       })
     })
 
-  const manifest: Tree["manifest"] = (descriptor) =>
-    once(
+  const children: Tree["children"] = (content) =>
+    Manifest.references(content).manifests.filter(({ digest }) => !omitted.has(digest))
+
+  const manifest: Tree["manifest"] = (descriptor) => {
+    const rewritten = rewrittenChildren.get(descriptor.digest)
+    return rewritten !== undefined ? Effect.succeed(rewritten) : once(
       manifests,
       descriptor.digest,
       job.source.getManifest(descriptor.digest, { expected: descriptor }).pipe(
@@ -79,6 +98,7 @@ export const make = (job: Job): Tree => {
         sided.source
       )
     )
+  }
 
   const need = (descriptor: Descriptor.Descriptor, targets: ReadonlyArray<Target.Target>): void => {
     const known = needs.get(descriptor.digest)
@@ -95,7 +115,7 @@ export const make = (job: Job): Tree => {
     depth: number
   ): Effect.Effect<Child> => {
     const read = Effect.gen(function*(): Effect.fn.Return<Child> {
-      const lacking = yield* lackingOf(job, descriptor, targets)
+      const lacking = yield* lackingOf(job, descriptor, targets, rewrittenChildren.has(descriptor.digest))
       if (lacking.length === 0) return Option.none()
       const content = yield* manifest(descriptor).pipe(
         Effect.asSome,
@@ -123,39 +143,48 @@ export const make = (job: Job): Tree => {
     depth: number,
     tag: string | undefined
   ): Effect.fn.Return<Node> {
-    const { blobs, manifests } = Manifest.references(content)
-    const entered = yield* limits.enter(budget, content.descriptor.digest, depth, blobs.length + manifests.length).pipe(
+    const { blobs } = Manifest.references(content)
+    const named = children(content)
+    const entered = yield* limits.enter(budget, content.descriptor.digest, depth, blobs.length + named.length).pipe(
       sided.source,
       (effect) => Target.forAll(targets, effect)
     )
     if (Option.isNone(entered)) return { manifest: content, tag, targets, blobs: [], children: [] }
     for (const blob of blobs) need(blob, targets)
-    const children = yield* Effect.forEach(
-      manifests,
-      (entry) => Effect.map(child(entry, targets, depth + 1), (found) => ({ entry, found })),
+    const found = yield* Effect.forEach(
+      named,
+      (entry) => Effect.map(child(entry, targets, depth + 1), (child) => ({ entry, child })),
       { concurrency: manifestConcurrency }
     )
     return {
       manifest: content,
       tag,
       targets,
-      blobs: [...blobs, ...children.flatMap(({ entry, found }) => Option.contains(found, "blob") ? [entry] : [])],
-      children: children.flatMap(({ found }) => Option.isSome(found) && found.value !== "blob" ? [found.value] : [])
+      blobs: [...blobs, ...found.flatMap((each) => Option.contains(each.child, "blob") ? [each.entry] : [])],
+      children: found.flatMap((each) =>
+        Option.isSome(each.child) && each.child.value !== "blob" ? [each.child.value] : []
+      )
     }
   })
 
   return {
     needs,
     manifest,
+    children,
     below: (content, targets, tag) => inside(content, targets, 1, tag)
   }
 }
 
 /** The targets that do not have the manifest; of those that have it that is noted. */
-const lackingOf = (job: Job, descriptor: Descriptor.Descriptor, targets: ReadonlyArray<Target.Target>) =>
+const lackingOf = (
+  job: Job,
+  descriptor: Descriptor.Descriptor,
+  targets: ReadonlyArray<Target.Target>,
+  isNew: boolean
+) =>
   Effect.map(
     Effect.forEach(targets, (target) =>
-      Effect.map(Target.during(target, has(job, target, descriptor.digest)), (isThere) => {
+      Effect.map(Target.during(target, has(job, target, descriptor.digest, isNew)), (isThere) => {
         if (Option.contains(isThere, true)) {
           target.manifests.set(descriptor.digest, { descriptor, outcome: "Existed" })
         }

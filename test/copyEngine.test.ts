@@ -1,0 +1,281 @@
+/** What the engine does beyond a plain copy: plans, events, several destinations, subsets, referrers, tags. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as Stream from "effect/Stream"
+import * as Copy from "../src/Copy.js"
+import type { CopyEvent } from "../src/CopyEvent.js"
+import * as Manifest from "../src/Manifest.js"
+import { Denied, DigestMismatch } from "../src/RegistryError.js"
+import * as RegistryMetrics from "../src/RegistryMetrics.js"
+import * as Repository from "../src/Repository.js"
+import { recorded } from "./utils/recorded.js"
+import { image, index } from "./utils/samples.js"
+import * as seed from "./utils/seed.js"
+
+const amd64 = { os: "linux", architecture: "amd64" }
+const arm64 = { os: "linux", architecture: "arm64", variant: "v8" }
+const first = image(["shared", "first"])
+const second = image(["shared", "second"], { annotations: { which: "second" } })
+const attestation = image(["attestation"])
+const both = index([
+  { ...first.manifest.descriptor, platform: amd64 },
+  { ...second.manifest.descriptor, platform: arm64 },
+  {
+    ...attestation.manifest.descriptor,
+    platform: { os: "unknown", architecture: "unknown" },
+    annotations: {
+      "vnd.docker.reference.type": "attestation-manifest",
+      "vnd.docker.reference.digest": second.manifest.descriptor.digest
+    }
+  }
+])
+
+const memory = (registry: string, name = "app") => Effect.map(Repository.makeMemory({ registry, name }), recorded)
+
+const setting = Effect.gen(function*() {
+  const source = yield* memory("one.test")
+  yield* seed.putImage(source.repository, first, "first")
+  yield* seed.putImage(source.repository, second)
+  yield* seed.putImage(source.repository, attestation)
+  yield* seed.putManifest(source.repository, both, "both")
+  source.calls.length = 0
+  return { source, from: (reference: string): Copy.Endpoint => ({ repository: source.repository, reference }) }
+})
+
+const names = (events: ReadonlyArray<CopyEvent>) => events.map(({ _tag }) => _tag)
+const denied = new Denied({ method: "PUT", url: "https://x.test/", status: 403, errors: [], credentials: "anonymous" })
+
+describe("the copy engine", () => {
+  it.effect("plans in reads alone, and says what the copy then does", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const destination = yield* memory("two.test")
+      yield* seed.putBlob(destination.repository, first.layers[0]!)
+      destination.calls.length = 0
+      const to = { repository: destination.repository, tag: "v1" }
+      const plan = yield* Copy.plan(from("both"), to)
+      assert.deepStrictEqual(destination.writes(), [])
+      assert.strictEqual(plan.outcome, "Copy")
+      assert.deepStrictEqual(plan.manifests.map(({ action, tag }) => [action, tag]), [
+        ["Push", undefined],
+        ["Push", undefined],
+        ["Push", undefined],
+        ["Push", "v1"]
+      ])
+      assert.strictEqual(plan.blobs.filter(({ action }) => action === "Exists").length, 1)
+      assert.strictEqual(plan.bytes.exist, first.layers[0]!.descriptor.size)
+      assert.strictEqual(plan.bytes.total, plan.bytes.upload + plan.bytes.exist)
+      const result = yield* Copy.run(from("both"), to)
+      assert.strictEqual(result.bytes, plan.bytes.upload)
+      assert.strictEqual((yield* Copy.plan(from("both"), to)).outcome, "Skip")
+    }))
+
+  it.effect("tells what happens, the totals first and the result last", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const destination = yield* memory("two.test")
+      const to = { repository: destination.repository, tag: "v1" }
+      const events = Chunk.toReadonlyArray(yield* Stream.runCollect(Copy.stream(from("first"), to)))
+      assert.strictEqual(events[0]?._tag, "Planned")
+      assert.strictEqual(names(events).filter((name) => name === "BlobStarted").length, 3)
+      assert.strictEqual(names(events).filter((name) => name === "BlobUploaded").length, 3)
+      assert.deepStrictEqual(names(events).slice(-2), ["ManifestPushed", "Completed"])
+      const told: Array<CopyEvent> = []
+      yield* Copy.run(from("first"), to, { onEvent: (event) => Effect.sync(() => void told.push(event)) })
+      assert.deepStrictEqual(names(told), ["Planned", "Completed"])
+      const failed = yield* Effect.flip(Stream.runDrain(Copy.stream(from("absent"), to)))
+      assert.strictEqual(failed._tag, "NotFound")
+    }))
+
+  it.effect("reads each blob once for three destinations, each with its own outcome", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      const all = yield* Effect.forEach(["two.test", "three.test", "four.test"], (registry) => memory(registry))
+      const refusing: Repository.Repository = { ...all[1]!.repository, putManifest: () => Effect.fail(denied) }
+      const outcomes = yield* Copy.runTo(from("both"), [
+        { repository: all[0]!.repository, tag: "v1" },
+        { repository: refusing, tag: "v1" },
+        { repository: all[2]!.repository, tag: "v1" }
+      ])
+      assert.deepStrictEqual(outcomes.map(({ _tag }) => _tag), ["Success", "Failure", "Success"])
+      const refused = outcomes[1]
+      assert.deepInclude(refused?._tag === "Failure" ? refused.error : {}, { _tag: "CopyError", side: "destination" })
+      const reads = source.calls.filter((call) => call.startsWith("getBlob"))
+      assert.strictEqual(new Set(reads).size, reads.length)
+      for (const { repository } of [all[0]!, all[2]!]) {
+        assert.deepStrictEqual((yield* repository.getManifest("v1")).raw, both.raw)
+        assert.isTrue(yield* repository.hasBlob(second.config.descriptor.digest))
+      }
+    }))
+
+  it.effect("writes two tags of one repository with each blob sent once", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      const { repository, writes } = yield* memory("two.test")
+      const outcomes = yield* Copy.runTo(from("both"), ["1.0", "latest"].map((tag) => ({ repository, tag })))
+      assert.isTrue(outcomes.every(({ _tag }) => _tag === "Success"))
+      assert.strictEqual(new Set(writes()).size, writes().length)
+      assert.strictEqual(source.calls.filter((call) => call.startsWith("getBlob")).length, 7)
+    }))
+
+  it.effect("copies a subset of platforms with their attestations, and says that the digest is another", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const { repository } = yield* memory("two.test")
+      const result = yield* Copy.run(from("both"), { repository, tag: "arm" }, { platforms: ["linux/arm64"] })
+      assert.strictEqual(result.sourceDigest, both.descriptor.digest)
+      const copied = yield* repository.getManifest("arm")
+      assert.strictEqual(result.digest, copied.descriptor.digest)
+      assert.deepStrictEqual(Manifest.references(copied).manifests.map(({ digest }) => digest), [
+        second.manifest.descriptor.digest,
+        attestation.manifest.descriptor.digest
+      ])
+      assert.isFalse(yield* repository.hasBlob(first.config.descriptor.digest))
+      const sparse = yield* Copy.run(from("both"), { repository, tag: "sparse" }, {
+        platforms: ["linux/arm64"],
+        index: "sparse"
+      })
+      assert.strictEqual(sparse.digest, both.descriptor.digest)
+      const none = yield* Effect.flip(
+        Copy.run(from("both"), { repository, tag: "none" }, { platforms: ["linux/s390x"] })
+      )
+      assert.strictEqual(none._tag, "PlatformNotFound")
+    }))
+
+  it.effect("copies what refers to the image and its parts before the tag, and only once", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      const signature = image(["signature"], { subject: second.manifest.descriptor, artifactType: "application/x.sig" })
+      const over = image(["over"], { subject: signature.manifest.descriptor, artifactType: "application/x.sig" })
+      yield* seed.putImage(source.repository, signature)
+      yield* seed.putImage(source.repository, over)
+      const cosign = image(["cosign"])
+      const tag = `${both.descriptor.digest.replace(":", "-")}.sig`
+      yield* seed.putImage(source.repository, cosign, tag)
+      const destination = yield* memory("two.test")
+      const { repository } = destination
+      const to = { repository, tag: "v1" }
+      yield* Copy.run(from("both"), to)
+      const found = (subject: typeof second) =>
+        Effect.map(Stream.runCollect(repository.referrers!(subject.manifest.descriptor.digest)), Chunk.size)
+      assert.strictEqual(yield* found(second), 0)
+      assert.strictEqual((yield* Copy.run(from("both"), to, { referrers: "direct" })).outcome, "Copied")
+      assert.strictEqual(yield* found(second), 1)
+      assert.strictEqual(yield* found(signature), 0)
+      assert.strictEqual((yield* repository.resolve(tag)).digest, cosign.manifest.descriptor.digest)
+      yield* Copy.run(from("both"), to, { referrers: "recursive" })
+      assert.strictEqual(yield* found(signature), 1)
+      destination.calls.length = 0
+      assert.strictEqual((yield* Copy.run(from("both"), to, { referrers: "recursive" })).outcome, "Skipped")
+      assert.deepStrictEqual(destination.writes(), [])
+      const fresh = yield* memory("three.test")
+      yield* Copy.run(from("both"), { repository: fresh.repository, tag: "v1" }, { referrers: "recursive" })
+      assert.strictEqual(fresh.writes().at(-1), "putManifest v1")
+    }))
+
+  it.effect("overwrites, keeps or minds what a tag names", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const { repository, writes } = yield* memory("two.test")
+      const to = { repository, tag: "v1" }
+      yield* Copy.run(from("first"), to)
+      const before = writes().length
+      const kept = yield* Copy.run(from("both"), to, { onExisting: "skip" })
+      assert.deepInclude(kept, {
+        outcome: "Skipped",
+        digest: first.manifest.descriptor.digest,
+        sourceDigest: both.descriptor.digest
+      })
+      const error = yield* Effect.flip(Copy.run(from("both"), to, { onExisting: "fail" }))
+      assert.strictEqual(error._tag === "CopyError" ? error.cause._tag : error._tag, "AlreadyExists")
+      assert.strictEqual((yield* Copy.run(from("first"), to, { onExisting: "fail" })).outcome, "Skipped")
+      assert.strictEqual(writes().length, before)
+      yield* Copy.run(from("both"), to)
+      assert.strictEqual((yield* repository.resolve("v1")).digest, both.descriptor.digest)
+    }))
+
+  it.effect("copies the tags that are meant, and goes on after one that fails", () =>
+    Effect.gen(function*() {
+      const { source } = yield* setting
+      for (const tag of ["1.0", "1.1", "2.0"]) yield* seed.putManifest(source.repository, first.manifest, tag)
+      const broken = image(["broken"], { annotations: { is: "broken" } })
+      yield* seed.putManifest(source.repository, broken.manifest, "1.2")
+      const { repository } = yield* memory("two.test")
+      const outcomes = Chunk.toReadonlyArray(
+        yield* Stream.runCollect(Copy.runTags(source.repository, repository, { tags: { semver: "^1" } }))
+      )
+      assert.deepStrictEqual(outcomes.map(({ _tag, tag }) => `${tag} ${_tag}`).sort(), [
+        "1.0 Success",
+        "1.1 Success",
+        "1.2 Failure"
+      ])
+      const patterns = yield* Stream.runCollect(
+        Copy.runTags(source.repository, repository, { tags: { include: ["*.0"], exclude: [/^1/] } })
+      )
+      assert.deepStrictEqual(Chunk.toReadonlyArray(patterns).map(({ tag }) => tag), ["2.0"])
+      const wrong = yield* Effect.flip(Stream.runDrain(Copy.runTags(source.repository, repository, {
+        tags: { semver: "not a range" }
+      })))
+      assert.strictEqual(wrong._tag, "InvalidInput")
+    }))
+
+  it.effect("reads a blob again whose bytes came wrong, but not for ever", () =>
+    Effect.gen(function*() {
+      const { source } = yield* setting
+      const { digest } = first.layers[1]!.descriptor
+      const wrong = new DigestMismatch({ resource: `blob ${digest}`, expected: digest, actual: digest })
+      const flaky = (times: number): Repository.Repository => {
+        let reads = 0
+        return {
+          ...source.repository,
+          getBlob: (blob) =>
+            Stream.suspend(() =>
+              blob.digest === digest && ++reads <= times
+                ? Stream.concat(Stream.make(new Uint8Array(1)), Stream.fail(wrong))
+                : source.repository.getBlob(blob)
+            )
+        }
+      }
+      const { repository } = yield* memory("two.test")
+      const copy = (times: number) =>
+        Copy.run({ repository: flaky(times), reference: "first" }, { repository, tag: "v1" })
+      const error = yield* Effect.flip(copy(3))
+      assert.deepInclude(error, { _tag: "CopyError", side: "source" })
+      assert.strictEqual((yield* Effect.flip(repository.resolve("v1")))._tag, "NotFound")
+      assert.strictEqual((yield* copy(2)).outcome, "Copied")
+      assert.deepStrictEqual((yield* repository.getManifest("v1")).raw, first.manifest.raw)
+    }))
+
+  it.effect("counts blobs and bytes", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const { repository } = yield* memory("metrics.test")
+      const result = yield* Copy.run(from("first"), { repository, tag: "v1" })
+      const bytes = RegistryMetrics.bytes.pipe(
+        Metric.tagged("registry", "metrics.test"),
+        Metric.tagged("direction", "upload")
+      )
+      assert.strictEqual((yield* Metric.value(bytes)).count, result.bytes)
+    }))
+
+  it.effect("refuses options that make no sense before it asks for anything", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      const { repository } = yield* memory("two.test")
+      const to = { repository, tag: "v1" }
+      const onEvent = () => Effect.void
+      for (
+        const options of [
+          { concurrency: 0 },
+          { platform: amd64, platforms: ["linux/*"] },
+          { progressInterval: 0, onEvent }
+        ]
+      ) {
+        const error = yield* Effect.flip(Copy.run(from("both"), to, options))
+        assert.strictEqual(error._tag === "CopyError" ? error.cause._tag : error._tag, "InvalidInput")
+      }
+      assert.deepStrictEqual(source.calls, [])
+    }))
+})
