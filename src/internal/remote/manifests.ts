@@ -108,9 +108,10 @@ const described = (
   )
 }
 
-/** A manifest, and by what name the registry knows this version of what a tag names. */
+/** A manifest, where it came from, and by what name the registry knows this version of what a tag names. */
 export interface Fetched {
   readonly manifest: Manifest.Manifest
+  readonly url: string
   readonly etag: string | undefined
 }
 
@@ -142,35 +143,41 @@ export const fetchManifest = (remote: Remote) =>
       const reason = `it has ${expected.size} bytes, more than the limit of ${limit}`
       return yield* new ManifestInvalid({ resource, reason, errors: [] })
     }
-    const url = `${path}/manifests/${text(target)}`
-    const get = remote.transport.execute({
-      method: "GET",
-      registry: remote.registry,
-      url,
-      scopes: readScopes(remote),
-      headers: { accept: accept(expected?.mediaType) },
-      accept: [200],
-      replay: true,
-      buffer: limit
-    }).pipe(
-      Effect.flatMap((response) =>
-        Effect.flatMap(response.bytes(limit), (raw) =>
-          Manifest.decode(raw, {
-            resource,
-            contentType: response.headers["content-type"],
-            expected: expected ??
-              Option.getOrUndefined(Option.map(
-                digest === undefined ? contentDigest(response) : Option.some(digest),
-                (digest) => ({ digest })
-              ))
-          })).pipe(Effect.map((manifest): Fetched => ({ manifest, etag: response.headers["etag"]?.trim() })))
-      ),
-      Effect.scoped,
-      orNotFound("manifest", resource)
+    const read = (response: Response) =>
+      Effect.flatMap(response.bytes(limit), (raw) =>
+        Manifest.decode(raw, {
+          resource,
+          contentType: response.headers["content-type"],
+          expected: expected ??
+            Option.getOrUndefined(Option.map(
+              digest === undefined ? contentDigest(response) : Option.some(digest),
+              (digest) => ({ digest })
+            ))
+        })).pipe(
+          Effect.map((manifest): Fetched => ({ manifest, url: response.url, etag: response.headers["etag"]?.trim() }))
+        )
+    const get = (
+      damaged: (error: DigestMismatch | SizeMismatch, url: string) => Effect.Effect<Fetched, Failure>
+    ): Effect.Effect<Fetched, Failure> =>
+      remote.transport.execute({
+        method: "GET",
+        registry: remote.registry,
+        url: `${path}/manifests/${text(target)}`,
+        scopes: readScopes(remote),
+        headers: { accept: accept(expected?.mediaType) },
+        accept: [200],
+        replay: true,
+        buffer: limit
+      }).pipe(
+        Effect.flatMap((response) =>
+          Effect.catchTag(read(response), "DigestMismatch", "SizeMismatch", (error) => damaged(error, response.url))
+        ),
+        Effect.scoped,
+        orNotFound("manifest", resource)
+      )
+    return yield* get((error, url) =>
+      Effect.zipRight(again(remote, stepOf(error, { method: "GET", url }), 1, 0), get(Effect.fail))
     )
-    const once = (error: DigestMismatch | SizeMismatch) =>
-      Effect.zipRight(again(remote, stepOf(error, { method: "GET", url }), 1, 0), get)
-    return yield* Effect.catchTags(get, { DigestMismatch: once, SizeMismatch: once })
   })
 
 export interface Put {

@@ -70,7 +70,7 @@ const rewritten = (old: Fetched | undefined, edits: ReadonlyArray<Edit>): Stored
 const settle = (remote: Remote, subject: Digest.Digest, edits: ReadonlyArray<Edit>): Effect.Effect<void, Failure> => {
   const tag = tagOf(subject)
   const resource = reference(remote, tag)
-  const step = { method: "PUT", url: `/v2/${remote.name}/manifests/${tag}` }
+  const path = `/v2/${remote.name}/manifests/${tag}`
   /** A condition that failed although nobody had been faster: this registry means something else by it. */
   let unmet: string | undefined
   let last: string | undefined
@@ -86,7 +86,7 @@ const settle = (remote: Remote, subject: Digest.Digest, edits: ReadonlyArray<Edi
         const reason = `others overwrite this list of referrers as often as it is written (${maxWrites} times)`
         return new ManifestInvalid({ resource, reason, errors: [] })
       }
-      if (!isFresh) return retry(writes, "overwritten")
+      if (!isFresh) return retry(writes, old?.url ?? path, "Overwritten")
       const condition = conditionOf(old)
       const spelled = JSON.stringify(condition)
       if (last === spelled) unmet = spelled
@@ -95,13 +95,13 @@ const settle = (remote: Remote, subject: Digest.Digest, edits: ReadonlyArray<Edi
         onFailure: (error) => {
           if (!isStatus(error, 412)) return Effect.fail(error)
           last = spelled
-          return retry(writes + 1, "412")
+          return retry(writes + 1, "url" in error ? error.url : path, "412")
         }
       })
     })
 
-  const retry = (writes: number, reason: string): Effect.Effect<void, Failure> =>
-    Effect.zipRight(pause(remote, { ...step, reason }, writes), from(writes, true))
+  const retry = (writes: number, url: string, reason: string): Effect.Effect<void, Failure> =>
+    Effect.zipRight(pause(remote, { method: "PUT", url, reason }, writes), from(writes, true))
 
   return from(0, true)
 }

@@ -126,9 +126,9 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
       replay: false
     }).pipe(
       Effect.scoped,
-      Effect.interruptible,
       // Nor is a connection waited for that takes its time to let go.
       Effect.disconnect,
+      Effect.interruptible,
       Effect.timeout(patience),
       Effect.ignore
     )

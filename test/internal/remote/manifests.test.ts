@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Descriptor from "../../../src/Descriptor.js"
 import * as Digest from "../../../src/Digest.js"
 import * as MediaType from "../../../src/MediaType.js"
-import { name, registry, script } from "./scripted.js"
+import type * as RegistryConfig from "../../../src/RegistryConfig.js"
+import { name, origin, registry, script } from "./scripted.js"
 
 const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 const config = Descriptor.fromBytes(text({}), MediaType.ociConfig)
@@ -145,16 +146,29 @@ describe("getManifest", () => {
       assert.deepStrictEqual(lines(), [`GET ${path}/v1`])
     }))
 
-  it.effect("verifies what it asked for by digest", () =>
+  it.effect("verifies what it asked for by digest, and fetches once more what is wrong", () =>
     Effect.gen(function*() {
-      const { repository } = yield* script([{ headers, body: raw }])
-      assert.strictEqual((yield* Effect.flip(repository.getManifest(other)))._tag, "DigestMismatch")
+      const retries: Array<RegistryConfig.Retry> = []
+      const damaged = raw.slice()
+      damaged[7] = 0
+      const { lines, repository } = yield* script(
+        [{ body: damaged }, { headers, body: raw }, { headers, body: damaged }, { headers, body: damaged }],
+        { config: { onRetry: (retry) => Effect.sync(() => retries.push(retry)) } }
+      )
+      assert.deepStrictEqual(Array.from((yield* repository.getManifest(digest)).raw), Array.from(raw))
+      assert.strictEqual((yield* Effect.flip(repository.getManifest(digest)))._tag, "DigestMismatch")
+      assert.deepStrictEqual(lines(), Array.from({ length: 4 }, () => `GET ${path}/${digest}`))
+      assert.deepStrictEqual(retries.map(({ attempt, reason, url }) => [attempt, reason, url]), [
+        [1, "DigestMismatch", `${origin}${path}/${digest}`],
+        [1, "DigestMismatch", `${origin}${path}/${digest}`]
+      ])
     }))
 
   it.effect("verifies a tag's content by the digest in the answer, with that digest's algorithm", () =>
     Effect.gen(function*() {
       const sha512 = Digest.fromBytes(raw, "sha512")
       const { repository } = yield* script([
+        { headers: { ...headers, "docker-content-digest": other }, body: raw },
         { headers: { ...headers, "docker-content-digest": other }, body: raw },
         { headers: { ...headers, "docker-content-digest": sha512 }, body: raw }
       ])
@@ -167,6 +181,7 @@ describe("getManifest", () => {
       const mediaType = "application/vnd.example.bundle.v1+json"
       const { repository, seen } = yield* script([
         { headers: { "content-type": mediaType }, body: "{}" },
+        { headers, body: raw },
         { headers, body: raw }
       ])
       const bundle = Descriptor.fromBytes(text({}), mediaType)

@@ -154,9 +154,15 @@ describe("the referrers tag", () => {
 
   it.effect("is started by the first put", () =>
     Effect.gen(function*() {
-      const { lines, repository, seen } = yield* script([{ status: 201 }, { status: 404 }, { status: 201 }])
+      const { lines, repository, seen } = yield* script([
+        { status: 201 },
+        { status: 404 },
+        { status: 201 },
+        answer(index([entry(one)]))
+      ])
       yield* repository.putManifest(one)
-      assert.deepStrictEqual(lines().slice(1), [`GET ${tagged}`, `PUT ${tagged}`])
+      assert.deepStrictEqual(lines().slice(1), [`GET ${tagged}`, `PUT ${tagged}`, `GET ${tagged}`])
+      assert.deepStrictEqual(seen[2]?.headers, { "if-none-match": "*" })
       assert.deepStrictEqual(written(seen[2]?.body), {
         schemaVersion: 2,
         mediaType: MediaType.ociIndex,
@@ -167,8 +173,14 @@ describe("the referrers tag", () => {
   it.effect("is added to by the next, which keeps all else in it", () =>
     Effect.gen(function*() {
       const old = index([{ ...entry(one), future: true }], { annotations: { kept: "yes" } })
-      const { repository, seen } = yield* script([{ status: 201 }, answer(old), { status: 201 }])
+      const { repository, seen } = yield* script([
+        { status: 201 },
+        answer(old, { etag: "\"v1\"" }),
+        { status: 201 },
+        answer(index([entry(one), entry(two)]))
+      ])
       yield* repository.putManifest(two)
+      assert.deepStrictEqual(seen[2]?.headers, { "if-match": "\"v1\"" })
       assert.deepStrictEqual(written(seen[2]?.body), {
         schemaVersion: 2,
         mediaType: MediaType.ociIndex,
@@ -231,11 +243,19 @@ describe("the referrers tag", () => {
         { status: 202 },
         { status: 404 },
         answer(index([entry(one), entry(two)])),
-        { status: 201 }
+        { status: 201 },
+        answer(index([entry(two)]))
       ])
       yield* repository.deleteManifest(one.descriptor.digest)
       const url = `/v2/${name}/manifests/${one.descriptor.digest}`
-      assert.deepStrictEqual(lines(), [`GET ${url}`, `DELETE ${url}`, `GET ${path}`, `GET ${tagged}`, `PUT ${tagged}`])
+      assert.deepStrictEqual(lines(), [
+        `GET ${url}`,
+        `DELETE ${url}`,
+        `GET ${path}`,
+        `GET ${tagged}`,
+        `PUT ${tagged}`,
+        `GET ${tagged}`
+      ])
       assert.deepStrictEqual((written(seen[4]?.body) as { manifests: unknown }).manifests, [entry(two)])
     }))
 

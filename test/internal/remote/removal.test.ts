@@ -21,10 +21,10 @@ describe("deleteManifest", () => {
 
   it.effect("deletes a manifest by its digest; one that cannot be read as well", () =>
     Effect.gen(function*() {
-      for (const read of [manifest, { body: "changed" }, { status: 403 }]) {
-        const { lines, repository } = yield* script([read, { status: 200 }])
+      for (const read of [[manifest], [{ body: "changed" }, { body: "changed" }], [{ status: 403 }]]) {
+        const { lines, repository } = yield* script([...read, { status: 200 }])
         yield* repository.deleteManifest(manifestDigest)
-        assert.strictEqual(lines()[1], `DELETE /v2/${name}/manifests/${manifestDigest}`)
+        assert.strictEqual(lines().at(-1), `DELETE /v2/${name}/manifests/${manifestDigest}`)
       }
     }))
 

@@ -281,17 +281,19 @@ describe("putBlob: failures", () => {
           opened(),
           { status: 503 },
           answer,
+          { status: 404 },
           created,
           opened("/up/2"),
           created
         ])
         assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
         assert.deepStrictEqual(lines().slice(3), [
+          `HEAD /v2/${name}/blobs/${digest}`,
           `DELETE ${origin}/up/1?s=1`,
           `POST ${uploads}`,
           `PUT ${origin}/up/2?${parameter}`
         ])
-        assert.strictEqual(seen[5]?.body.byteLength, 1000)
+        assert.strictEqual(seen[6]?.body.byteLength, 1000)
       }))
   }
 
@@ -352,15 +354,40 @@ describe("putBlob: failures", () => {
     const [status, code, words] of [
       [400, "DIGEST_INVALID", "another digest"],
       [400, "SIZE_INVALID", "another size"],
-      [413, "TOO_LARGE", "chunkSize"]
+      [400, "BLOB_UPLOAD_INVALID", "refuses the blob"]
     ] as const
   ) {
-    it.effect(`takes ${status} ${code} for final, and says why`, () =>
+    it.effect(`sends the bytes once more after ${status} ${code}, then takes it for final and says why`, () =>
       Effect.gen(function*() {
-        const { lines, repository } = yield* script([opened(), said(status, code), created])
+        const { lines, repository, seen } = yield* script([
+          opened(),
+          said(status, code),
+          created,
+          opened("/up/2"),
+          said(status, code),
+          created
+        ])
         const error = yield* bad(repository.putBlob(blob, content))
         assert.strictEqual(error._tag, "UploadInvalid")
         assert.include(error.message, words)
+        assert.deepStrictEqual(lines(), [
+          `POST ${uploads}`,
+          `PUT ${origin}/up/1?s=1&${parameter}`,
+          `DELETE ${origin}/up/1?s=1`,
+          `POST ${uploads}`,
+          `PUT ${origin}/up/2?${parameter}`,
+          `DELETE ${origin}/up/2`
+        ])
+        assert.deepStrictEqual(Array.from(seen[4]?.body ?? []), Array.from(bytes))
+      }))
+  }
+
+  for (const code of ["TOO_LARGE", "SIZE_INVALID"]) {
+    it.effect(`takes 413 ${code} for final, and says why`, () =>
+      Effect.gen(function*() {
+        const { lines, repository } = yield* script([opened(), said(413, code), created])
+        const error = yield* bad(repository.putBlob(blob, content))
+        assert.strictEqual(error._tag, "UploadInvalid")
         assert.deepStrictEqual(lines().slice(2), [`DELETE ${origin}/up/1?s=1`])
       }))
   }
@@ -396,9 +423,9 @@ describe("putBlob: failures", () => {
 
   it.effect("does not wait long for a cancellation", () =>
     Effect.gen(function*() {
-      const { repository } = yield* script([opened(), said(400, "DIGEST_INVALID"), { hang: true }])
+      const { repository } = yield* script([opened(), said(413, "TOO_LARGE"), { hang: true }])
       const fiber = yield* Effect.fork(Effect.flip(repository.putBlob(blob, content)))
-      yield* TestClock.adjust("6 seconds")
+      yield* TestClock.adjust("800 millis")
       const done = yield* Fiber.poll(fiber)
       assert.strictEqual(done._tag, "Some")
     }))
