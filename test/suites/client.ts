@@ -386,6 +386,40 @@ export const suite = (name: string, environment: Environment) => {
       )
 
       test(
+        "referrers of a tag, and of a digest without another request",
+        Effect.gen(function*() {
+          const { from, source } = yield* setting
+          const repository = yield* source.server.repository("app")
+          const subject = six.manifest.descriptor
+          const [sbom, signature] = ["application/vnd.example.sbom", "application/vnd.example.signature"].map(
+            (artifactType) => image([], { subject, artifactType }).manifest
+          )
+          yield* seed.putManifest(repository, sbom!)
+          yield* seed.putManifest(repository, signature!)
+          const found = yield* Stream.runCollect(RegistryClient.listReferrers(from("six")))
+          assert.sameMembers(
+            Chunk.toArray(found).map(({ digest }) => digest),
+            [sbom!.descriptor.digest, signature!.descriptor.digest]
+          )
+          const typed = yield* Stream.runCollect(
+            RegistryClient.listReferrers(from(subject.digest), { artifactType: "application/vnd.example.sbom" })
+          )
+          assert.deepStrictEqual(Chunk.toArray(typed), [
+            { ...sbom!.descriptor, artifactType: "application/vnd.example.sbom" }
+          ])
+          assert.deepStrictEqual(yield* requests(source), [
+            "HEAD /v2/app/manifests/six",
+            `GET /v2/app/referrers/${subject.digest}`,
+            `GET /v2/app/referrers/${subject.digest}`
+          ])
+          const none = yield* Stream.runCollect(RegistryClient.listReferrers(from(other.manifest.descriptor.digest)))
+          assert.strictEqual(none.length, 0)
+          const missing = yield* Effect.flip(Stream.runDrain(RegistryClient.listReferrers(from("none"))))
+          assert.deepInclude(missing, { _tag: "NotFound", resource: "manifest" })
+        })
+      )
+
+      test(
         "deletes a tag alone, and an image with its tags",
         Effect.gen(function*() {
           const { from } = yield* setting

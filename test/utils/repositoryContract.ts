@@ -38,6 +38,20 @@ export const repositoryContract = <E>(make: Effect.Effect<Repository.Repository,
       assert.strictEqual((yield* Effect.flip(bytesOf(repository.getBlob({ digest }))))._tag, "NotFound")
     }))
 
+  it.scoped("takes a blob's bytes behind the gate, and none of them before it opens", () =>
+    Effect.gen(function*() {
+      const repository = yield* make
+      const { descriptor, raw } = sample("gated", "text/plain")
+      const log: Array<string> = []
+      const note = (what: string) => Effect.sync(() => log.push(what))
+      const content = Stream.tap(Stream.make(raw), () => note("bytes"))
+      yield* repository.putBlob(descriptor, content, {
+        gate: (send) => note("opens").pipe(Effect.zipRight(send), Effect.zipLeft(note("closes")))
+      })
+      assert.deepStrictEqual(log, ["opens", "bytes", "closes"])
+      assert.isTrue(yield* repository.hasBlob(descriptor.digest))
+    }))
+
   it.scoped("lets no wrong content in", () =>
     Effect.gen(function*() {
       const repository = yield* make
