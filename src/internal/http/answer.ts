@@ -79,6 +79,6 @@ export const toError = (refusal: Refusal, credentials: string): RegistryError =>
     case 403:
       return new Denied({ ...fields, credentials })
     default:
-      return new UnexpectedStatus(fields)
+      return new UnexpectedStatus({ ...fields, retryAfter })
   }
 }
