@@ -1,6 +1,5 @@
 /** What ours is to reach, and whether it did. */
 import { floorName, ourName, runningName } from "./contenders.js"
-import { median } from "./measure.js"
 import type { CaseName } from "./options.js"
 import * as Requests from "./requests.js"
 import { type CaseResult, type ContenderResult, figure, ratio, requests, type Run } from "./results.js"
@@ -82,7 +81,7 @@ export const goals = (it: CaseResult): ReadonlyArray<Goal> => {
       goal(ours, "wall time to crane's", "at most", 1, ratio(crane, ours, ({ wall }) => wall))
       goal(ours, "CPU time to crane's", "at most", 1, ratio(crane, ours, ({ cpu }) => cpu))
     }
-    goal(ours, "peak RSS in MiB", "at most", 250, median(ours.runs.map(({ peakRss }) => peakRss)) / MiB)
+    goal(ours, "peak RSS in MiB", "at most", 250, most(ours.runs.map(({ peakRss }) => peakRss)) / MiB)
     if (floor !== undefined) {
       goal(ours, "rate to the floor's", "at least", 0.9, ratio(ours, floor, ({ wall }) => wall))
     }

@@ -32,7 +32,7 @@ export const measure = Effect.fnUntraced(
     const start = process.hrtime.bigint()
     const running = run("time", ["--quiet", "--format=%U %S %M", `--output=${file}`, ...inTurn(commands)], { env })
     yield* ends === "well" ? running : Effect.flip(running).pipe(
-      Effect.mapError(() => new BenchError({ reason: "ended well, though there is nothing to copy" }))
+      Effect.mapError(() => new BenchError({ reason: "ended well where it had to fail" }))
     )
     // By our own clock: that of GNU time has steps of 10 ms, a tenth of a small copy.
     const wall = Number(process.hrtime.bigint() - start) / 1e9

@@ -31,7 +31,13 @@ const takesPart = (it: Case, { cases, commands, twice }: Contender): boolean => 
   return (cases?.includes(it.name) ?? true) && commands(jobOf(it, like, twice === true ? like : undefined)).length > 0
 }
 
-const once = Effect.fnUntraced(function*(it: Case, contender: Contender, source: Arena.Source) {
+/** `warmSource` is what a program copies from before it is measured. */
+const once = Effect.fnUntraced(function*(
+  it: Case,
+  contender: Contender,
+  source: Arena.Source,
+  warmSource: Arena.Source | undefined
+) {
   const fs = yield* FileSystem.FileSystem
   // No configuration or cache of the user's, and none that an earlier run left.
   const home = yield* fs.makeTempDirectoryScoped({ prefix: "effect-oci-home-" })
@@ -42,8 +48,8 @@ const once = Effect.fnUntraced(function*(it: Case, contender: Contender, source:
     XDG_CACHE_HOME: home,
     XDG_RUNTIME_DIR: home
   }
-  const twice = contender.twice === true
-  const warm = twice ? yield* Arena.make(it, source, it.delay === undefined ? undefined : 0) : undefined
+  const twice = contender.twice === true && warmSource !== undefined
+  const warm = twice ? yield* Arena.make(it, warmSource, it.delay === undefined ? undefined : 0) : undefined
   const arena = yield* Arena.make(it, source, it.delay)
   const commands = contender.commands(jobOf(it, arena, warm))
   const usage = yield* twice ? printed(commands, env) : measure(commands, env, it.does === "missing" ? "badly" : "well")
@@ -62,6 +68,8 @@ export const runCase = Effect.fnUntraced(
   function*(it: Case, everybody: ReadonlyArray<Contender>) {
     const contenders = everybody.filter((contender) => takesPart(it, contender))
     const source = yield* Arena.source(it)
+    // One of its own, or its requests would be among those of the copy that is measured.
+    const warmSource = contenders.some(({ twice }) => twice === true) ? yield* Arena.source(it) : undefined
     const results = new Map<Contender, { readonly runs: Array<Run>; failure?: string }>(
       contenders.map((contender) => [contender, { runs: [] }])
     )
@@ -70,7 +78,7 @@ export const runCase = Effect.fnUntraced(
       for (const [contender, result] of results) {
         // One that fails once is not asked again.
         if (result.failure !== undefined) continue
-        yield* once(it, contender, source).pipe(
+        yield* once(it, contender, source, warmSource).pipe(
           Effect.match({
             onFailure: (error) => {
               result.failure = words(error)
