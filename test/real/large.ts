@@ -1,5 +1,5 @@
 /**
- * An image with one large layer, written into a registry's storage: a gzip file of a tar of one file of noise. It is
+ * An image with large layers, written into a registry's storage: each a gzip file of a tar of one file of noise. It is
  * noise because tools look at the bytes and compress what is not compressed, and gzip stores it without trying.
  */
 import * as Effect from "effect/Effect"
@@ -23,7 +23,12 @@ const tarHeader = (size: number): Uint8Array => {
   header.write("0000644\0", 100)
   header.write("0000000\0", 108)
   header.write("0000000\0", 116)
-  header.write(`${size.toString(8).padStart(11, "0")}\0`, 124)
+  // Eleven octal digits end below 8 GiB; beyond, GNU's form: the top bit and the number in binary.
+  if (size < 8 ** 11) header.write(`${size.toString(8).padStart(11, "0")}\0`, 124)
+  else {
+    header.writeUInt8(0x80, 124)
+    header.writeBigUInt64BE(BigInt(size), 128)
+  }
   header.write("00000000000\0", 136)
   header.write(" ".repeat(8), 148)
   header.write("0", 156)
@@ -45,14 +50,18 @@ export function* tar(size: number, seed = "noise"): Generator<Uint8Array> {
   yield Buffer.alloc((512 - (size % 512)) % 512 + 1024)
 }
 
-const writeLayer = async (storage: string, size: number): Promise<{ layer: Descriptor.Descriptor; diffId: string }> => {
+const writeLayer = async (
+  storage: string,
+  size: number,
+  seed: string
+): Promise<{ layer: Descriptor.Descriptor; diffId: string }> => {
   const temporary = join(storage, `layer-${size}`)
   const inner = createHash("sha256")
   const outer = createHash("sha256")
   await mkdir(storage, { recursive: true })
   await pipeline(
     function*() {
-      for (const bytes of tar(size)) {
+      for (const bytes of tar(size, seed)) {
         inner.update(bytes)
         yield bytes
       }
@@ -76,20 +85,38 @@ const writeLayer = async (storage: string, size: number): Promise<{ layer: Descr
   }
 }
 
-/** `size` is that of the file in the layer, in bytes. Gives back the descriptor of the image's manifest. */
+/**
+ * `size` is that of the file in each layer, in bytes. Gives back the descriptors of the image's manifest and of its
+ * first layer.
+ */
 export const writeLargeImage = Effect.fnUntraced(function*(
   storage: string,
   repository: string,
   tag: string,
-  size: number
+  size: number,
+  count = 1
 ) {
-  const { diffId, layer } = yield* Effect.promise(() => writeLayer(storage, size))
-  yield* linkBlob(storage, repository, layer.digest)
+  const written: Array<{ readonly layer: Descriptor.Descriptor; readonly diffId: string }> = []
+  for (let index = 0; index < count; index++) {
+    const one = yield* Effect.promise(() => writeLayer(storage, size, index === 0 ? "noise" : `noise ${index}`))
+    yield* linkBlob(storage, repository, one.layer.digest)
+    written.push(one)
+  }
+  const [{ layer }] = written as [(typeof written)[number]]
   const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
-  const config = encode({ os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [diffId] } })
+  const config = encode({
+    os: "linux",
+    architecture: "amd64",
+    rootfs: { type: "layers", diff_ids: written.map(({ diffId }) => diffId) }
+  })
   const descriptor = Descriptor.fromBytes(config, MediaType.ociConfig)
   yield* writeBlob(storage, repository, { descriptor, bytes: config })
-  const raw = encode({ schemaVersion: 2, mediaType: MediaType.ociManifest, config: descriptor, layers: [layer] })
+  const raw = encode({
+    schemaVersion: 2,
+    mediaType: MediaType.ociManifest,
+    config: descriptor,
+    layers: written.map(({ layer }) => layer)
+  })
   const manifest = { descriptor: Descriptor.fromBytes(raw, MediaType.ociManifest), raw }
   yield* writeManifest(storage, repository, manifest, tag)
   return { manifest: manifest.descriptor, layer }

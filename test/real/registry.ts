@@ -44,6 +44,8 @@ export interface Registry {
 export interface Options {
   /** Let nobody in but `account`, with HTTP Basic. */
   readonly htpasswd?: boolean
+  /** Send an upload's `Location` without a host, as a proxy in front needs it. */
+  readonly relativeUrls?: boolean
 }
 
 /** Whether a request changes what a registry holds. */
@@ -59,7 +61,7 @@ const configuration = (folder: string, options: Options): string =>
       maintenance: { uploadpurging: { enabled: false } }
     },
     // It logs the port that it was given.
-    http: { addr: "127.0.0.1:0", secret: "of one test run" },
+    http: { addr: "127.0.0.1:0", secret: "of one test run", relativeurls: options.relativeUrls === true },
     ...(options.htpasswd === true
       ? { auth: { htpasswd: { realm: "tests", path: join(folder, "htpasswd") } } }
       : {})
