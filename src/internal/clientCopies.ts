@@ -49,7 +49,9 @@ export const make = ({ open }: Parts): Copies => {
     to: ReadonlyArray<Reference.Reference>,
     other: RegistryClient.Service | undefined
   ) {
-    const near = other === undefined ? to.filter(({ registry }) => registry === from.registry) : []
+    // A client may be given itself as the one that writes.
+    const isShared = other === undefined || (yield* other.repository(from)).session === open(from, "read", []).session
+    const near = isShared ? to.filter(({ registry }) => registry === from.registry) : []
     const isOwn = near.some(({ repository }) => repository === from.repository)
     const scopes = (own: Reference.Reference) => [
       ...(isOwn || own.repository === from.repository ? [] : pull(from.repository)),
@@ -58,7 +60,7 @@ export const make = ({ open }: Parts): Copies => {
     return {
       source: open(from, isOwn ? "write" : "read", scopes(from)),
       destinations: yield* Effect.forEach(to, (reference) =>
-        other === undefined
+        isShared
           ? Effect.succeed(open(reference, "write", near.includes(reference) ? scopes(reference) : []))
           : other.repository(reference, { access: "write" }))
     }

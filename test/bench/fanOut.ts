@@ -1,4 +1,4 @@
-/** A program that copies one image to several destinations with one client: `fanOut SOURCE DESTINATION …`. */
+/** A program that copies one image to several destinations in one read: `fanOut SOURCE DESTINATION …`. */
 import * as Effect from "effect/Effect"
 import * as RegistryClient from "../../src/RegistryClient.js"
 import { runMain, withClient } from "./program.js"
@@ -6,8 +6,10 @@ import { runMain, withClient } from "./program.js"
 const [source = "", ...destinations] = process.argv.slice(2)
 
 runMain(withClient(
-  Effect.forEach(destinations, (destination) => RegistryClient.copy(source, destination), {
-    concurrency: "unbounded",
-    discard: true
-  })
+  Effect.flatMap(RegistryClient.copyTo(source, destinations), (outcomes) =>
+    Effect.forEach(
+      outcomes,
+      (outcome) => outcome._tag === "Success" ? Effect.void : Effect.fail(outcome.error),
+      { discard: true }
+    ))
 ))
