@@ -3,11 +3,14 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Descriptor from "../../src/Descriptor.js"
+import * as NodeRegistryServer from "../../src/NodeRegistryServer.js"
+import * as RegistryServer from "../../src/RegistryServer.js"
 import { obtain } from "./busybox.js"
 import { connect } from "./clients.js"
 import * as Fixture from "./fixture.js"
 import { assertIndex } from "./readBack.js"
 import * as Registry from "./registry.js"
+import * as Skopeo from "./skopeo.js"
 import { writeImage } from "./storage.js"
 import { suite } from "./suite.js"
 
@@ -51,7 +54,7 @@ suite("a part of the busybox image", { tools: ["docker-registry", "skopeo"], lac
       assert.deepInclude(again, { outcome: "Skipped", digest: index.descriptor.digest })
     }).pipe(Effect.provide(NodeContext.layer)))
 
-  it.scopedLive("keeps the index as it is only where a registry takes one that names what is not there", () =>
+  it.scopedLive("is refused with the index as it is, which names what is not there", () =>
     Effect.gen(function*() {
       const { client, destination, from, image } = yield* setUp("oci")
       const repository = `${destination.host}/team/busybox`
@@ -69,5 +72,26 @@ suite("a part of the busybox image", { tools: ["docker-registry", "skopeo"], lac
         url.endsWith("/manifests/sparse") && status === 400
       )
       assert.deepStrictEqual(refused.map(({ method }) => method), ["PUT"])
+    }).pipe(Effect.provide(NodeContext.layer)))
+
+  it.scopedLive("keeps the index as it is in the embedded registry, which lets an index name what is not there", () =>
+    Effect.gen(function*() {
+      const { client, from, image } = yield* setUp("oci")
+      const { host } = yield* NodeRegistryServer.serve(yield* RegistryServer.make())
+      const [amd64, ...others] = image.images
+      assert(amd64 !== undefined)
+      const repository = `${host}/team/busybox`
+      const result = yield* client.copy(from, `${repository}:sparse`, { platforms: ["linux/amd64"], index: "sparse" })
+      assert.deepInclude(result, { digest: image.index.descriptor.digest, sourceDigest: image.index.descriptor.digest })
+      const raw = yield* Skopeo.inspectRaw(`${repository}:sparse`)
+      assert.deepStrictEqual(Buffer.from(raw), Buffer.from(image.index.raw))
+      const contents = yield* Skopeo.readDirectory(
+        yield* Skopeo.copyToDirectory(`${repository}@${amd64.manifest.descriptor.digest}`)
+      )
+      assert.deepStrictEqual(contents.manifests, [amd64.manifest.descriptor.digest])
+      assert.strictEqual(contents.blobs.length, 1 + amd64.layers.length)
+      for (const { manifest } of others) {
+        assert.isFalse(yield* client.checkExists(`${repository}@${manifest.descriptor.digest}`))
+      }
     }).pipe(Effect.provide(NodeContext.layer)))
 })
