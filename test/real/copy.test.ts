@@ -9,6 +9,7 @@ import * as Digest from "../../src/Digest.js"
 import { obtain } from "./busybox.js"
 import { connect } from "./clients.js"
 import * as Fixture from "./fixture.js"
+import { assertSame } from "./readBack.js"
 import * as Registry from "./registry.js"
 import * as Skopeo from "./skopeo.js"
 import { suite } from "./suite.js"
@@ -25,27 +26,6 @@ const setUp = Effect.fnUntraced(function*(format: Fixture.Format) {
   yield* Fixture.push(image, yield* client.repository(source, { access: "write" }), "1.35")
   return { open, secured, image, client, source }
 })
-
-/** Reads an index with skopeo, whole, and compares it with what was built. */
-const assertSame = Effect.fnUntraced(function*(reference: string, image: Fixture.MultiPlatformImage) {
-  const raw = yield* Skopeo.inspectRaw(reference)
-  assert.deepStrictEqual(Buffer.from(raw), Buffer.from(image.index.raw))
-  const { blobs, manifests } = yield* Skopeo.readDirectory(yield* Skopeo.copyToDirectory(reference))
-  assert.sameMembers(manifests, [
-    image.index.descriptor.digest,
-    ...image.images.map(({ manifest }) => manifest.descriptor.digest)
-  ])
-  for (const blob of blobs) assert.strictEqual(blob.digest, blob.name)
-  assert.sameDeepMembers(
-    blobs.map(({ digest, size }) => ({ digest, size })),
-    image.blobs.map(({ descriptor: { digest, size } }) => ({ digest: digest as string, size }))
-  )
-})
-
-const isBlobUpload = ({ method, url }: Registry.LoggedRequest): boolean =>
-  method === "PUT" && url.includes("/blobs/uploads/")
-const isManifestWrite = ({ method, url }: Registry.LoggedRequest): boolean =>
-  method === "PUT" && url.includes("/manifests/")
 
 suite("a busybox image between registries", { tools: ["docker-registry", "skopeo"], lacks: packages.lacks }, () => {
   it.scopedLive.each(formats)("is pushed as it was built (%s)", (format) =>
@@ -79,8 +59,8 @@ suite("a busybox image between registries", { tools: ["docker-registry", "skopeo
 
       const writes = (yield* secured.requests).filter(({ status }) => status < 300).filter(Registry.isWrite)
       // The layer that all four images share goes over once.
-      assert.strictEqual(writes.filter(isBlobUpload).length, image.blobs.length)
-      const manifests = writes.filter(isManifestWrite)
+      assert.strictEqual(writes.filter(Registry.isBlobUpload).length, image.blobs.length)
+      const manifests = writes.filter(Registry.isManifestWrite)
       assert.strictEqual(manifests.length, image.images.length + 1)
       assert.strictEqual(writes.at(-1)?.url, "/v2/team/busybox/manifests/stable")
       yield* assertSame(destination, image)
@@ -153,7 +133,7 @@ suite("a busybox image between registries", { tools: ["docker-registry", "skopeo
       assert.strictEqual(result.bytes, 0)
       assert.isTrue(result.blobs.every(({ outcome }) => outcome === "Mounted"))
       const since = (yield* open.requests).slice(before.length)
-      assert.deepStrictEqual(since.filter(isBlobUpload), [])
+      assert.deepStrictEqual(since.filter(Registry.isBlobUpload), [])
       yield* assertSame(destination, image)
     }).pipe(Effect.provide(NodeContext.layer)))
 

@@ -18,7 +18,7 @@ const packages = await obtain()
 
 suite("crane", { tools: ["crane", "docker-registry"], lacks: packages.lacks, optional: true }, () => {
   it.scopedLive.each(["oci", "docker"] as const)(
-    "validates a copied index and image (%s)",
+    "validates a copied index, an image and a part of an index (%s)",
     (format) =>
       Effect.gen(function*() {
         const [open, secured] = yield* Effect.all([Registry.start(), Registry.start({ htpasswd: true })])
@@ -30,6 +30,8 @@ suite("crane", { tools: ["crane", "docker-registry"], lacks: packages.lacks, opt
         const single = `${secured.host}/team/single:1`
         yield* client.copyIndex(source, copied)
         const { digest } = yield* client.copyPlatformImage(source, "linux/s390x", single)
+        const part = `${secured.host}/team/part:1`
+        const rewritten = yield* client.copy(source, part, { platforms: ["linux/arm64", "linux/arm/v7"] })
 
         const fs = yield* FileSystem.FileSystem
         const folder = yield* fs.makeTempDirectoryScoped({ prefix: "effect-oci-crane-" })
@@ -39,12 +41,14 @@ suite("crane", { tools: ["crane", "docker-registry"], lacks: packages.lacks, opt
         const crane = (...args: ReadonlyArray<string>) =>
           run(find("crane") ?? "crane", args, { env: { DOCKER_CONFIG: folder } })
 
-        for (const reference of [copied, single]) {
+        for (const reference of [copied, single, part]) {
           const validated = yield* crane("validate", "--remote", reference)
           assert.include(text(validated) + validated.stderr, `PASS: ${reference}`)
         }
         assert.strictEqual(text(yield* crane("digest", copied)).trim(), image.index.descriptor.digest)
         assert.strictEqual(text(yield* crane("digest", single)).trim(), digest)
+        assert.strictEqual(text(yield* crane("digest", part)).trim(), rewritten.digest)
+        assert.notStrictEqual(rewritten.digest, rewritten.sourceDigest)
         const manifest = yield* crane("manifest", copied)
         assert.deepStrictEqual(Buffer.from(manifest.stdout), Buffer.from(image.index.raw))
       }).pipe(Effect.provide(NodeContext.layer))

@@ -5,7 +5,7 @@ import * as Redacted from "effect/Redacted"
 import { join } from "node:path"
 import * as Digest from "../../src/Digest.js"
 import { account } from "./registry.js"
-import { run } from "./run.js"
+import { run, text } from "./run.js"
 
 /** An auth file for `account` at each host, so that no password is on a command line. */
 const authFile = Effect.fnUntraced(function*(hosts: ReadonlyArray<string>) {
@@ -79,4 +79,17 @@ export const copy = Effect.fnUntraced(function*(source: string, destination: str
     `docker://${source}`,
     `docker://${destination}`
   ])
+}, Effect.scoped)
+
+/** The tags of a repository, sorted. */
+export const listTags = Effect.fnUntraced(function*(repository: string) {
+  const auth = yield* authFile([hostOf(repository)])
+  const output = yield* run("skopeo", [
+    "list-tags",
+    "--tls-verify=false",
+    `--authfile=${auth}`,
+    `docker://${repository}`
+  ])
+  const { Tags: tags }: { readonly Tags: ReadonlyArray<string> } = JSON.parse(text(output))
+  return tags.toSorted()
 }, Effect.scoped)
