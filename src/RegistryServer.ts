@@ -75,7 +75,7 @@ export type Access = (request: {
 
 /**
  * How clients authenticate. Users are passwords by user name. `access` lets known users do everything by default; with
- * `anonymousPull` everybody else may pull.
+ * `anonymousPull` everybody else may pull, and do what `access` lets them.
  *
  * - `Anonymous`: everybody may do everything
  * - `Basic`

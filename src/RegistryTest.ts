@@ -125,7 +125,9 @@ export const make: (
         ),
         (logs) => logs.flat().sort((a, b) => a.sequence - b.sequence)
       ),
-    clearRequests: Effect.forEach(hosts.values(), ({ server }) => server.clearRequests, { discard: true }),
+    clearRequests: Effect.suspend(() =>
+      Effect.forEach(hosts.values(), ({ server }) => server.clearRequests, { discard: true })
+    ),
     setFaults: (registry, faults) => Effect.flatMap(find(registry), (server) => server.setFaults(faults)),
     setQuirks: (registry, quirks) => Effect.flatMap(find(registry), (server) => server.setQuirks(quirks)),
     repository: (registry, name) => Effect.flatMap(find(registry), (server) => server.repository(name))

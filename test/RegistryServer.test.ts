@@ -425,6 +425,19 @@ describe("RegistryServer: access", () => {
       const token = (yield* send("GET", `/token?${scope}`)).json()
       assert.strictEqual(token.scope, "repository:app:pull")
     }).pipe(serve({ auth: { _tag: "Bearer", anonymousPull: true } })))
+
+  it.effect("asks what the anonymous may do beyond pulling", () =>
+    Effect.gen(function*() {
+      const scope = "scope=repository:app:pull,push&scope=repository:b:pull,push"
+      const token = (yield* send("GET", `/token?${scope}`)).json()
+      assert.strictEqual(token.scope, "repository:app:pull,push repository:b:pull")
+    }).pipe(serve({
+      auth: {
+        _tag: "Bearer",
+        anonymousPull: true,
+        access: ({ actions, name, user }) => user === undefined && name === "app" ? actions : []
+      }
+    })))
 })
 
 describe("RegistryServer: quirks and faults", () => {

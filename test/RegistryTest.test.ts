@@ -54,6 +54,9 @@ describe("RegistryTest", () => {
       assert.notInclude(JSON.stringify(log), "secret")
       yield* registries.clearRequests
       assert.deepStrictEqual(yield* registries.requests(), [])
+      yield* HttpClient.head(manifestUrl)
+      yield* registries.clearRequests
+      assert.deepStrictEqual(yield* registries.requests(), [])
     }).pipe(Effect.provide(RegistryTest.layer())))
 
   it.effect("is several registries, which may share content, and nothing else", () =>

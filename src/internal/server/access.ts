@@ -67,6 +67,16 @@ const needed = ({ kind, query, route }: Exchange): ReadonlyArray<Scope> => {
 const allowed: Access = ({ actions }) => actions
 const pullOnly: Access = ({ actions, type }) => type === "repository" ? actions.filter((a) => a === "pull") : []
 
+/** What somebody may do; undefined for the anonymous where there is nothing for them. */
+const accessOf = (
+  { access, anonymousPull }: Exclude<Auth, { readonly _tag: "Anonymous" }>,
+  user: string | undefined
+): Access | undefined => {
+  if (user !== undefined) return access ?? allowed
+  if (anonymousPull !== true) return undefined
+  return access === undefined ? pullOnly : (request) => [...pullOnly(request), ...access(request)]
+}
+
 const secret = (value: string | Redacted.Redacted): string => Redacted.isRedacted(value) ? Redacted.value(value) : value
 
 /** The user of a Basic header; `null` when the header is none or its password is wrong. */
@@ -100,7 +110,7 @@ const basic = (auth: Extract<Auth, { readonly _tag: "Basic" }>): AccessControl["
   const user = header === undefined ? undefined : basicUser(header, auth.users)
   if (user === null) return unauthorized
   const scopes = needed(exchange)
-  const access = user !== undefined ? auth.access ?? allowed : auth.anonymousPull === true ? pullOnly : undefined
+  const access = accessOf(auth, user)
   if (access === undefined) return unauthorized
   const missing = scopes.find((scope) => {
     const granted = access({ user, ...scope })
@@ -152,11 +162,12 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
 
   /** R-107: what is not allowed is left out, without a word. */
   const grant = (user: string | undefined, asked: ReadonlyArray<string>): ReadonlyArray<Scope> => {
-    const access = user !== undefined ? auth.access ?? allowed : auth.anonymousPull === true ? pullOnly : () => []
+    const access = accessOf(auth, user) ?? (() => [])
     return asked.flatMap((entry) => entry.split(" ")).flatMap((entry) => {
       const scope = parseScope(entry)
       if (scope === undefined) return []
-      const actions = access({ user, ...scope }).filter((action) => scope.actions.includes(action))
+      const held = access({ user, ...scope })
+      const actions = scope.actions.filter((action) => held.includes(action))
       return actions.length === 0 ? [] : [{ ...scope, actions }]
     })
   }
