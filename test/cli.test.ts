@@ -1,64 +1,12 @@
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import { assert, describe, it } from "@effect/vitest"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { readFileSync } from "node:fs"
-import { stripVTControlCharacters } from "node:util"
-import { run } from "../src/cli/app.js"
-import * as SampleImage from "../src/cli/sampleImage.js"
 import { version } from "../src/internal/version.js"
-import * as NodeRegistryServer from "../src/NodeRegistryServer.js"
-import * as Platform from "../src/Platform.js"
-import * as RegistryServer from "../src/RegistryServer.js"
-
-const platforms = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)
-
-/** Runs the command in this process, with an environment of its own, and tells what it wrote and its exit code. */
-const cli = (args: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}) =>
-  Effect.gen(function*() {
-    const out: Array<string> = []
-    const err: Array<string> = []
-    const base = yield* Effect.console
-    const code = yield* run(["node", "effect-oci", ...args]).pipe(
-      Effect.withConsole({
-        ...base,
-        log: (...words) => Effect.sync(() => void out.push(words.join(" "))),
-        error: (...words) => Effect.sync(() => void err.push(words.join(" "))),
-        unsafe: { ...base.unsafe, error: (...words) => void err.push(words.join(" ")) }
-      }),
-      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(environment)))),
-      Effect.provide(platforms)
-    )
-    const text = (lines: ReadonlyArray<string>) => stripVTControlCharacters(lines.join("\n")).trim()
-    return { code, out: text(out), err: text(err) }
-  })
-
-const registry = Effect.fnUntraced(function*(options?: RegistryServer.Options) {
-  const server = yield* RegistryServer.make(options)
-  return { server, ...(yield* NodeRegistryServer.serve(server)) }
-})
-
-const samplePlatforms = ["linux/amd64", "linux/arm64", "linux/arm/v7"]
-
-const push = Effect.fnUntraced(function*(server: RegistryServer.RegistryServer, name: string, tag: string) {
-  const sample = SampleImage.make(yield* Effect.forEach(samplePlatforms, (platform) => Platform.parse(platform)))
-  yield* SampleImage.push(sample, yield* server.repository(name), tag)
-  const digests = sample.images.map(({ descriptor }) => descriptor.digest)
-  return { sample, index: sample.index.descriptor.digest, digests }
-})
+import type * as RegistryServer from "../src/RegistryServer.js"
+import { assertParagraph, cli, push, registry, samplePlatforms } from "./cli/harness.js"
 
 const users = { ci: "pass, word=hunter2" }
 const basic: RegistryServer.Options = { auth: { _tag: "Basic", users } }
-
-/** One paragraph: no stack, no empty line in it, no prefix of a logger. */
-const assertParagraph = (text: string) => {
-  assert.notStrictEqual(text, "")
-  assert.notInclude(text, "\n")
-  assert.notMatch(text, /\bat .*:\d+:\d+|ERROR|level=|fiber=|undefined|\[object/)
-}
 
 describe("effect-oci", () => {
   it.scopedLive("copies an index", () =>
@@ -245,7 +193,7 @@ describe("effect-oci", () => {
     Effect.gen(function*() {
       const wrong: ReadonlyArray<readonly [args: ReadonlyArray<string>, told: RegExp]> = [
         [["copy", "registry.invalid/a"], /DST/],
-        [["copy", "registry.invalid/a", "registry.invalid/b", "registry.invalid/c"], /unknown argument/],
+        [["digest", "registry.invalid/a", "registry.invalid/b"], /unknown argument/],
         [["copy", "registry.invalid/UPPER", "registry.invalid/b"], /source reference/],
         [["copy", "registry.invalid/a", "registry.invalid/b:!"], /destination reference/],
         [["copy", "--plaform", "x", "registry.invalid/a", "registry.invalid/b"], /--plaform/],
@@ -292,7 +240,7 @@ describe("effect-oci", () => {
       assert.strictEqual(root.code, 0)
       assert.strictEqual(root.err, "")
       assert.deepStrictEqual(yield* cli(["--help"]), root)
-      const commands = ["copy", "digest", "platforms", "exists", "index", "tags", "serve"]
+      const commands = ["copy", "sync", "digest", "platforms", "exists", "index", "tags", "referrers", "serve"]
       for (const command of commands) assert.match(root.out, new RegExp(`^\\s*- ${command}\\b`, "m"))
       for (const command of [...commands.map((name) => [name]), ["index", "create"]]) {
         const { code, err, out } = yield* cli([...command, "--help"])

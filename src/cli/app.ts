@@ -21,14 +21,16 @@ import { digest } from "./commands/digest.js"
 import { exists } from "./commands/exists.js"
 import { index } from "./commands/index.js"
 import { platforms } from "./commands/platforms.js"
+import { referrers } from "./commands/referrers.js"
 import { serve } from "./commands/serve.js"
+import { sync } from "./commands/sync.js"
 import { tags } from "./commands/tags.js"
 import { exitCodes, settle } from "./failure.js"
 import * as Progress from "./progress.js"
 
 const root = Command.make("effect-oci").pipe(
   Command.withDescription("Read, copy and assemble images in OCI container registries"),
-  Command.withSubcommands([copy, digest, platforms, exists, index, tags, serve])
+  Command.withSubcommands([copy, sync, digest, platforms, exists, index, tags, referrers, serve])
 )
 
 const parse = Command.run(root, {
@@ -42,20 +44,26 @@ const parse = Command.run(root, {
   )
 })
 
-/** Standard output is for results: what is logged goes to standard error, a plain line each. */
+const isTerminal = process.stderr.isTTY === true
+
+/**
+ * Standard output is for results: what is logged goes to standard error, a plain line each, in place of what a terminal's
+ * line shows of the progress.
+ */
 const logger = Logger.withConsoleError(
   Logger.make<unknown, string>(({ logLevel, message }) => {
     const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
-    return `${logLevel.label.toLowerCase()}: ${printable(text)}`
+    return `${isTerminal ? Progress.erase : ""}${logLevel.label.toLowerCase()}: ${printable(text)}`
   })
 )
 
 const layer = Layer.mergeAll(
-  Progress.layer(client.layerHttp),
+  client.layerHttp,
+  Progress.layer(),
   CliConfig.layer({ showBuiltIns: false }),
   Logger.replace(Logger.defaultLogger, logger),
   // A script gets the one paragraph that says what failed; a person who waits wants to see the tries before that.
-  Logger.minimumLogLevel(process.stderr.isTTY === true ? LogLevel.Warning : LogLevel.Error)
+  Logger.minimumLogLevel(isTerminal ? LogLevel.Warning : LogLevel.Error)
 )
 
 /**

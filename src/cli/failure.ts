@@ -17,6 +17,9 @@ export class UsageError extends Data.TaggedError("UsageError")<{ readonly messag
 /** An operation that only the command has failed, the embedded registry's start for one. */
 export class CommandError extends Data.TaggedError("CommandError")<{ readonly message: string }> {}
 
+/** Something failed, and all there is to say of it has been printed already. */
+export class Reported extends Data.TaggedError("Reported")<{}> {}
+
 /** 0 is success; 130 is what a shell calls a process that Ctrl-C ended. */
 export const exitCodes = { failed: 1, usage: 2, interrupted: 130 } as const
 
@@ -25,9 +28,9 @@ const usage = new Set(["UsageError", "ParseReferenceError", "ParsePlatformError"
 const isUsage = (error: unknown): boolean =>
   Predicate.hasProperty(error, "_tag") && typeof error._tag === "string" && usage.has(error._tag)
 
-/** What to print and with which code to end. */
+/** What to print, if there is anything to say, and with which code to end. */
 export interface Report {
-  readonly paragraph: string
+  readonly paragraph: string | undefined
   readonly exitCode: number
 }
 
@@ -39,7 +42,7 @@ export const report = (cause: Cause.Cause<unknown>): Option.Option<Report> => {
   const failure = Cause.failureOption(cause)
   if (Option.isSome(failure)) {
     return Option.some({
-      paragraph: printable(messageOf(failure.value), longest),
+      paragraph: failure.value instanceof Reported ? undefined : paragraph(failure.value),
       exitCode: isUsage(failure.value) ? exitCodes.usage : exitCodes.failed
     })
   }
@@ -49,6 +52,9 @@ export const report = (cause: Cause.Cause<unknown>): Option.Option<Report> => {
     exitCode: exitCodes.failed
   })
 }
+
+/** One failure in words. */
+export const paragraph = (error: unknown): string => printable(messageOf(error), longest)
 
 const messageOf = (error: unknown): string =>
   Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""
@@ -62,5 +68,6 @@ export const settle = <E, R>(program: Effect.Effect<number, E, R>): Effect.Effec
   Effect.catchAllCause(program, (cause) =>
     Option.match(report(cause), {
       onNone: () => Effect.interrupt,
-      onSome: ({ exitCode, paragraph }) => Effect.as(Console.error(paragraph), exitCode)
+      onSome: ({ exitCode, paragraph }) =>
+        Effect.as(paragraph === undefined ? Effect.void : Console.error(paragraph), exitCode)
     }))

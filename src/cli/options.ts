@@ -8,6 +8,7 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 
 /**
  * A positional argument. `@effect/cli` takes an option it does not know for an argument; nothing that this command takes
@@ -24,8 +25,24 @@ export const argument = (name: string, description: string): Args.Args<string> =
   )
 
 /** `PATTERN` is the placeholder that help shows. */
-const named = (name: string, placeholder: string, description: string): Options.Options<string> =>
+export const named = (name: string, placeholder: string, description: string): Options.Options<string> =>
   Options.text(name).pipe(Options.withPseudoName(placeholder), Options.withDescription(description))
+
+export const flag = (name: string, description: string): Options.Options<boolean> =>
+  Options.boolean(name).pipe(Options.withDescription(description))
+
+/** A whole number above 0. */
+export const count = (name: string, description: string): Options.Options<Option.Option<number>> =>
+  Options.integer(name).pipe(
+    Options.withPseudoName("N"),
+    Options.withDescription(description),
+    Options.mapEffect((value) =>
+      value > 0
+        ? Effect.succeed(value)
+        : Effect.fail(ValidationError.invalidValue(HelpDoc.p(`--${name} must be a whole number above 0`)))
+    ),
+    Options.optional
+  )
 
 export const plainHttp = named(
   "plain-http",
@@ -36,7 +53,7 @@ export const plainHttp = named(
 export const platform = named(
   "platform",
   "PLATFORM",
-  "Copy only the image for this platform, like linux/arm64 or linux/arm/v7."
+  "Of an index, copy only the image for this platform, like linux/arm64 or linux/arm/v7: as a single image."
 ).pipe(Options.optional)
 
 /** A user name for one side, and the environment variable that holds the password. */

@@ -59,7 +59,7 @@ const create = Command.make("create", {
         user: args.destinationCreds
       }
     })
-    const digest = yield* Effect.forEach(
+    const work = Effect.forEach(
       entries,
       ({ image, platform }) =>
         Effect.map(clients.source.getImageHandle(image, { platform }), (handle) => [platform, handle] as const),
@@ -69,9 +69,9 @@ const create = Command.make("create", {
         clients.destination.pushManifestList(destination, Object.fromEntries(images), {
           format: Option.getOrUndefined(args.format)
         })
-      ),
-      Progress.watch
+      )
     )
+    const digest = yield* Progress.watch("growing", () => work)
     yield* Console.log(digest)
   }))
 )

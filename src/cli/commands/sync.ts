@@ -1,0 +1,101 @@
+/** @internal */
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type * as Copy from "../../Copy.js"
+import * as tagSelection from "../../internal/tagSelection.js"
+import { printable } from "../../internal/text.js"
+import * as Reference from "../../Reference.js"
+import * as client from "../client.js"
+import { paragraph, Reported } from "../failure.js"
+import * as options from "../options.js"
+import * as Progress from "../progress.js"
+import * as transfer from "../transfer.js"
+
+interface Sums {
+  copied: number
+  skipped: number
+  failed: number
+  bytes: number
+}
+
+const describe = ({ bytes, copied, failed, skipped }: Sums): string =>
+  `tags: ${copied} copied (${Progress.formatBytes(bytes)}), ${skipped} skipped, ${failed} failed`
+
+const tell = (outcome: Copy.TagOutcome, sums: Sums): Effect.Effect<void> => {
+  if (outcome._tag === "Failure") {
+    sums.failed++
+    return Progress.complain(paragraph(outcome.error))
+  }
+  const { result, tag } = outcome
+  sums[result.outcome === "Copied" ? "copied" : "skipped"]++
+  sums.bytes += result.bytes
+  return Progress.print(`${printable(tag)}\t${result.digest}\t${result.outcome}`)
+}
+
+export const sync = Command.make("sync", {
+  include: options.named(
+    "include",
+    "PATTERN",
+    "Copy the tags that match this, with * for any run of characters and ? for one. May be given several times; with " +
+      "--semver too, tags count that either means. Without both all tags are copied."
+  ).pipe(Options.repeated),
+  exclude: options.named(
+    "exclude",
+    "PATTERN",
+    "Of these, leave out the tags that match this. May be given several times."
+  )
+    .pipe(Options.repeated),
+  semver: options.named(
+    "semver",
+    "RANGE",
+    "Copy the tags that are versions in this range, as npm has them: ^1.2, or \">=3.18 <4\"."
+  ).pipe(Options.optional),
+  ...transfer.config,
+  tagsAtOnce: options.count("tags-at-once", "How many tags to copy at once. 4 by default."),
+  plainHttp: options.plainHttp,
+  sourceCreds: options.sourceCreds,
+  destinationCreds: options.destinationCreds,
+  source: options.argument("SRC", "The repository to copy from, without a tag."),
+  destination: options.argument("DST", "The repository to copy to, without a tag.")
+}).pipe(
+  Command.withDescription(
+    "Copy the tags of a repository to the same tags of another, and print a line for each: the tag, a tab, its digest, a " +
+      "tab, Copied or Skipped (it was there already, or is kept). A tag that fails does not stop the others; the exit " +
+      "code is 1 then."
+  ),
+  Command.withHandler(Effect.fnUntraced(function*(args) {
+    const source = yield* Reference.parseRepository(args.source, "source")
+    const destination = yield* Reference.parseRepository(args.destination, "destination")
+    const how = yield* transfer.read(args)
+    const tags: Copy.TagSelection = {
+      include: args.include.length === 0 ? undefined : args.include,
+      exclude: args.exclude,
+      semver: Option.getOrUndefined(args.semver)
+    }
+    // For its failures alone, while there has been no request.
+    yield* tagSelection.make(tags)
+    const clients = yield* client.two(args.plainHttp, {
+      source: { registries: [source.registry], login: options.logins.source, user: args.sourceCreds },
+      destination: {
+        registries: [destination.registry],
+        login: options.logins.destination,
+        user: args.destinationCreds
+      }
+    })
+    const sums: Sums = { copied: 0, skipped: 0, failed: 0, bytes: 0 }
+    yield* Progress.watch("growing", (onEvent) =>
+      clients.source.copyRepository(source, destination, {
+        ...how,
+        destination: clients.destination,
+        onEvent,
+        tagConcurrency: Option.getOrUndefined(args.tagsAtOnce),
+        tags
+      }).pipe(Stream.runForEach((outcome) => tell(outcome, sums)))).pipe(Progress.quietly(args.quiet))
+    if (!args.quiet) yield* Console.error(describe(sums))
+    if (sums.failed > 0) return yield* new Reported()
+  }))
+)

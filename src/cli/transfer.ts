@@ -1,0 +1,73 @@
+/**
+ * What `copy` and `sync` can be told about how they copy.
+ *
+ * @internal
+ */
+import type * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Copy from "../Copy.js"
+import * as platformPattern from "../internal/platformPattern.js"
+import type { ParsePlatformError } from "../OperationError.js"
+import { UsageError } from "./failure.js"
+import * as options from "./options.js"
+
+export const config = {
+  platforms: options.named(
+    "platforms",
+    "PATTERN",
+    "Of an index, copy only the images for these platforms, like linux/amd64, linux/arm/* or linux/*. May be given " +
+      "several times; each must match something. The index is rewritten to name no others, so its digest changes."
+  ).pipe(Options.repeated),
+  sparse: options.flag(
+    "sparse",
+    "With --platforms or --no-attestations: leave the index as it is, with its digest, although it names images that " +
+      "are not copied. Only some registries take that."
+  ),
+  noAttestations: options.flag("no-attestations", "Leave out the attestations that BuildKit puts into an index."),
+  referrers: Options.choice("referrers", ["none", "direct", "recursive"]).pipe(
+    Options.withDescription(
+      "Whether to copy what refers to the copied images too, like signatures and software bills of materials: " +
+        "direct copies that, recursive also what refers to it in turn. Without this option: none."
+    ),
+    Options.optional
+  ),
+  digestTags: options.flag(
+    "digest-tags",
+    "Copy what cosign keeps under tags of digests too (sha256-….sig, .att, .sbom). Goes without saying when referrers " +
+      "are copied."
+  ),
+  ifExists: Options.choice("if-exists", ["overwrite", "skip", "fail"]).pipe(
+    Options.withDescription(
+      "What to do when the destination's tag names something else: overwrite it, skip the copy, or fail. Without this " +
+        "option: overwrite."
+    ),
+    Options.optional
+  ),
+  concurrency: options.count("concurrency", "How many blobs to move at once. 6 by default."),
+  quiet: options.flag("quiet", "Show neither progress nor a summary; only failures.")
+} satisfies Command.Command.Config
+
+type Parsed = Command.Command.ParseConfig<typeof config>
+
+/** The options as the library has them. Whatever is wrong with them is told before any request. */
+export const read = Effect.fnUntraced(function*(
+  { concurrency, digestTags, ifExists, noAttestations, platforms, referrers, sparse }: Parsed
+): Effect.fn.Return<Copy.Options, UsageError | ParsePlatformError> {
+  yield* Effect.forEach(platforms, platformPattern.make, { discard: true })
+  if (sparse && platforms.length === 0 && !noAttestations) {
+    return yield* new UsageError({
+      message: "--sparse is for an index that is not copied whole: it needs --platforms or --no-attestations"
+    })
+  }
+  return {
+    concurrency: Option.getOrUndefined(concurrency),
+    platforms: platforms.length === 0 ? undefined : platforms,
+    index: sparse ? "sparse" : undefined,
+    attestations: noAttestations ? "drop" : undefined,
+    referrers: Option.getOrUndefined(referrers),
+    digestTags: digestTags ? true : undefined,
+    onExisting: Option.getOrUndefined(ifExists)
+  }
+})
