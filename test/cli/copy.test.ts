@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Manifest from "../../src/Manifest.js"
 import type * as RegistryServer from "../../src/RegistryServer.js"
-import { image } from "../utils/samples.js"
+import { image, index } from "../utils/samples.js"
 import * as seed from "../utils/seed.js"
 import { assertParagraph, cli, push, registry, samplePlatforms } from "./harness.js"
 
@@ -85,6 +85,29 @@ describe("effect-oci copy", () => {
       const sparse = yield* cli(["copy", "--platforms", "linux/arm64", "--sparse", from, to])
       assert.deepStrictEqual(sparse, { code: 0, out: index, err: "" })
       assert.isTrue(yield* Effect.isFailure(resolve(lenient.server, "sparse", `${digests[0]}`)))
+    }))
+
+  it.scopedLive("leaves out attestations when that is asked for", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry()
+      const [app, attestation] = [image(["app"]), image(["attestation"])]
+      const repository = yield* server.repository("app")
+      for (const part of [app, attestation]) yield* seed.putImage(repository, part)
+      const both = index([
+        { ...app.manifest.descriptor, platform: { os: "linux", architecture: "amd64" } },
+        {
+          ...attestation.manifest.descriptor,
+          platform: { os: "unknown", architecture: "unknown" },
+          annotations: {
+            "vnd.docker.reference.type": "attestation-manifest",
+            "vnd.docker.reference.digest": app.manifest.descriptor.digest
+          }
+        }
+      ])
+      yield* seed.putManifest(repository, both, "1.0")
+      const { code, err } = yield* cli(["copy", "--no-attestations", `${host}/app:1.0`, `${host}/without:1.0`])
+      assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
+      assert.deepStrictEqual(yield* platformsAt(server, "without", "1.0"), [app.manifest.descriptor.digest])
     }))
 
   it.scopedLive("overwrites, keeps or minds what the tag names", () =>
