@@ -26,6 +26,7 @@ import { serve } from "./commands/serve.js"
 import { sync } from "./commands/sync.js"
 import { tags } from "./commands/tags.js"
 import { exitCodes, settle } from "./failure.js"
+import * as options from "./options.js"
 import * as Progress from "./progress.js"
 
 const root = Command.make("effect-oci").pipe(
@@ -60,7 +61,8 @@ const logger = Logger.withConsoleError(
 const layer = Layer.mergeAll(
   client.layerHttp,
   Progress.layer(),
-  CliConfig.layer({ showBuiltIns: false }),
+  // Whoever corrects within a letter or two takes --platforms for --platform.
+  CliConfig.layer({ showBuiltIns: false, autoCorrectLimit: 0 }),
   Logger.replace(Logger.defaultLogger, logger),
   // A script gets the one paragraph that says what failed; a person who waits wants to see the tries before that.
   Logger.minimumLogLevel(isTerminal ? LogLevel.Warning : LogLevel.Error)
@@ -71,7 +73,8 @@ const layer = Layer.mergeAll(
  * console's `log`, everything else to its `error`. Gives back the exit code.
  */
 export const run = (argv: ReadonlyArray<string>): Effect.Effect<number, never, CliApp.CliApp.Environment> =>
-  parse(argv).pipe(
+  options.words(argv).pipe(
+    Effect.flatMap(parse),
     Effect.as(0),
     Effect.provide(layer),
     // `@effect/cli` has printed it already.

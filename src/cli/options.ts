@@ -9,6 +9,7 @@ import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
+import { UsageError } from "./failure.js"
 
 /**
  * A positional argument. `@effect/cli` takes an option it does not know for an argument; nothing that this command takes
@@ -28,6 +29,30 @@ export const argument = (name: string, description: string): Args.Args<string> =
 export const named = (name: string, placeholder: string, description: string): Options.Options<string> =>
   Options.text(name).pipe(Options.withPseudoName(placeholder), Options.withDescription(description))
 
+const repeatable = ["exclude", "include", "plain-http", "platforms"] as const
+
+/** An option that may be given several times. */
+export const repeated = (
+  name: (typeof repeatable)[number],
+  placeholder: string,
+  description: string
+): Options.Options<ReadonlyArray<string>> => Options.repeated(named(name, placeholder, description))
+
+/**
+ * The words of the command line as `@effect/cli` needs them: of options that may be given several times it does not know
+ * the form `--name=value`, and passes over an empty or missing value in silence, which would mean all where something was
+ * chosen.
+ */
+export const words = (argv: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, UsageError> => {
+  const names = new Set<string>(repeatable.map((name) => `--${name}`))
+  const split = argv.flatMap((word) => {
+    const at = word.indexOf("=")
+    return at > 0 && names.has(word.slice(0, at)) ? [word.slice(0, at), word.slice(at + 1)] : [word]
+  })
+  const empty = split.find((word, i) => names.has(word) && (split[i + 1] ?? "").trim() === "")
+  return empty === undefined ? Effect.succeed(split) : new UsageError({ message: `${empty} needs a value` })
+}
+
 export const flag = (name: string, description: string): Options.Options<boolean> =>
   Options.boolean(name).pipe(Options.withDescription(description))
 
@@ -44,11 +69,11 @@ export const count = (name: string, description: string): Options.Options<Option
     Options.optional
   )
 
-export const plainHttp = named(
+export const plainHttp = repeated(
   "plain-http",
   "HOST",
   "Speak http instead of https with this registry. Loopback hosts are spoken to in http anyway."
-).pipe(Options.repeated)
+)
 
 export const platform = named(
   "platform",

@@ -14,12 +14,12 @@ import { UsageError } from "./failure.js"
 import * as options from "./options.js"
 
 export const config = {
-  platforms: options.named(
+  platforms: options.repeated(
     "platforms",
     "PATTERN",
     "Of an index, copy only the images for these platforms, like linux/amd64, linux/arm/* or linux/*. May be given " +
       "several times; each must match something. The index is rewritten to name no others, so its digest changes."
-  ).pipe(Options.repeated),
+  ),
   sparse: options.flag(
     "sparse",
     "With --platforms or --no-attestations: leave the index as it is, with its digest, although it names images that " +

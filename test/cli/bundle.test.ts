@@ -45,6 +45,7 @@ describe("the bundled command", () => {
     for (const name of ["effect", "undici", "@effect/cli", "@effect/platform", "@effect/platform-node"]) {
       assert.match(licences, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(MIT\\)$`, "m"))
     }
+    assert.match(licences, /^semver \d+\.\d+\.\d+ \(ISC\)$/m)
   })
 
   it.live("prints its help without arguments, without colours into a pipe", () =>

@@ -37,18 +37,17 @@ const tell = (outcome: Copy.TagOutcome, sums: Sums): Effect.Effect<void> => {
 }
 
 export const sync = Command.make("sync", {
-  include: options.named(
+  include: options.repeated(
     "include",
     "PATTERN",
     "Copy the tags that match this, with * for any run of characters and ? for one. May be given several times; with " +
       "--semver too, tags count that either means. Without both all tags are copied."
-  ).pipe(Options.repeated),
-  exclude: options.named(
+  ),
+  exclude: options.repeated(
     "exclude",
     "PATTERN",
     "Of these, leave out the tags that match this. May be given several times."
-  )
-    .pipe(Options.repeated),
+  ),
   semver: options.named(
     "semver",
     "RANGE",
