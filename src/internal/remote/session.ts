@@ -147,7 +147,11 @@ const answered = <A, E, R>(post: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
   Effect.flatMap(Effect.forkDaemon(Effect.interruptible(post)), (fiber) =>
     Effect.interruptible(Fiber.join(fiber)).pipe(
       Effect.onInterrupt(() =>
-        Effect.flatMap(Effect.forkDaemon(Effect.timeout(Fiber.await(fiber), patience)), Fiber.await)
+        // Interruptible, or the timeout would wait for what it gives up; a fiber begins as uninterruptible as its parent.
+        Effect.flatMap(
+          Effect.forkDaemon(Effect.timeout(Effect.interruptible(Fiber.await(fiber)), patience)),
+          Fiber.await
+        )
       ),
       Effect.catchAllCause((cause): Effect.Effect<A, E> =>
         Cause.isInterruptedOnly(cause)
