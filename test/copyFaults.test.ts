@@ -243,14 +243,21 @@ const cases = <E>(row: Row, check: (column: Column) => Effect.Effect<void, E>) =
 describe.concurrent("a copy in which a request fails", () => {
   for (const row of rows) {
     const { kind, side } = row
-    it.live(`once: ${kind} at the ${side}`, () =>
-      cases(row, ({ once }) => Effect.flatMap(copyUnder(row, once, undefined), isWhole)))
+    it.live(
+      `once: ${kind} at the ${side}`,
+      () => cases(row, ({ once }) => Effect.flatMap(copyUnder(row, once, undefined), isWhole)),
+      240_000
+    )
 
-    it.live(`always: ${kind} at the ${side}`, () =>
-      cases(row, ({ always, cause, once }) =>
-        Effect.flatMap(copyUnder(row, always ?? once, "always"), (ended) => {
-          const expected = row.dispensable === true ? undefined : cause?.(row)
-          return expected === undefined ? isWhole(ended) : isRefused(ended, row, expected)
-        })))
+    it.live(
+      `always: ${kind} at the ${side}`,
+      () =>
+        cases(row, ({ always, cause, once }) =>
+          Effect.flatMap(copyUnder(row, always ?? once, "always"), (ended) => {
+            const expected = row.dispensable === true ? undefined : cause?.(row)
+            return expected === undefined ? isWhole(ended) : isRefused(ended, row, expected)
+          })),
+      240_000
+    )
   }
 })

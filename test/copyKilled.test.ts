@@ -60,7 +60,7 @@ const open = Effect.gen(function*() {
 
   // Without delays all blobs would be at the same stage all the time.
   const random = Random.make("delays")
-  const delay = Effect.flatMap(random.nextIntBetween(0, 100), (millis) => Effect.sleep(millis))
+  const delay = Effect.flatMap(random.nextIntBetween(0, 50), (millis) => Effect.sleep(millis))
 
   /** A client that calls `onStep` at each step; a step may never end. */
   const copy = (onStep: Effect.Effect<void>) =>
@@ -133,25 +133,29 @@ const check = Effect.fnUntraced(function*(way: Way, last: number) {
 
 describe("a copy", () => {
   for (const way of ["interrupted", "killed"] as const) {
-    it.live(`50 times ${way} at a random moment, then made again: the end is the same, only what is missing moves`, () =>
-      Effect.gen(function*() {
-        const undisturbed = yield* open
-        let steps = 0
-        yield* undisturbed.copy(Effect.sync(() => void steps++))
-        yield* isWhole(undisturbed.destination)
-        const random = Random.make(`a copy that is ${way}`)
-        const moments = yield* Effect.replicateEffect(random.nextIntBetween(1, steps + 1), 50)
-        const ends = yield* Effect.forEach(
-          moments,
-          (last) =>
-            Effect.catchAllCause(
-              check(way, last),
-              (cause) => Effect.dieMessage(`${way} at step ${last} of ${steps}: ${String(cause)}`)
-            ),
-          { concurrency: 4 }
-        )
-        // They are ended before, amid and after the blobs.
-        assert.isAbove(new Set(ends.map(({ lacking }) => lacking)).size, 4)
-      }).pipe(byTurns))
+    it.live(
+      `50 times ${way} at a random moment, then made again: the end is the same, only what is missing moves`,
+      () =>
+        Effect.gen(function*() {
+          const undisturbed = yield* open
+          let steps = 0
+          yield* undisturbed.copy(Effect.sync(() => void steps++))
+          yield* isWhole(undisturbed.destination)
+          const random = Random.make(`a copy that is ${way}`)
+          const moments = yield* Effect.replicateEffect(random.nextIntBetween(1, steps + 1), 50)
+          const ends = yield* Effect.forEach(
+            moments,
+            (last) =>
+              Effect.catchAllCause(
+                check(way, last),
+                (cause) => Effect.dieMessage(`${way} at step ${last} of ${steps}: ${String(cause)}`)
+              ),
+            { concurrency: 4 }
+          )
+          // They are ended before, amid and after the blobs.
+          assert.isAbove(new Set(ends.map(({ lacking }) => lacking)).size, 4)
+        }).pipe(byTurns),
+      240_000
+    )
   }
 })
