@@ -1,6 +1,7 @@
 /**
- * A program that copies one image: `copyProcess SOURCE DESTINATION`. Prints one line of JSON: the result, and the most
- * memory that the process has had. It is bundled and run by the memory test, so that what is measured is the client and
+ * A program that copies one image: `copyProcess SOURCE DESTINATION`. Prints one line of JSON: the result, the most
+ * memory that the process has had, and, under `--expose-gc`, how much of the heap was in use each second, in bytes, when
+ * nothing was left to collect. It is bundled and run by the memory test, so that what is measured is the client and
  * not a test runner.
  */
 import * as Console from "effect/Console"
@@ -12,11 +13,19 @@ import * as RegistryClient from "../../src/RegistryClient.js"
 
 const [source = "", destination = ""] = process.argv.slice(2)
 
+const heaps: Array<number> = []
+if (globalThis.gc !== undefined) {
+  setInterval(() => {
+    globalThis.gc?.()
+    heaps.push(process.memoryUsage().heapUsed)
+  }, 1000).unref()
+}
+
 const program = Effect.gen(function*() {
   const { bytes, digest, outcome } = yield* RegistryClient.copy(source, destination)
   // Node gives kibibytes.
   const peakRss = process.resourceUsage().maxRSS * 1024
-  yield* Console.log(JSON.stringify({ bytes, digest, outcome, peakRss }))
+  yield* Console.log(JSON.stringify({ bytes, digest, heaps, outcome, peakRss }))
 }).pipe(
   Effect.provide(
     RegistryClient.layer().pipe(
