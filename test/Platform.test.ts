@@ -142,7 +142,7 @@ describe("Platform.key", () => {
     assert.strictEqual(Platform.key(parse(Platform.key(given))), Platform.key(given))
     const full = Platform.keyWithVersion(given)
     const version = given["os.version"]
-    if (version !== undefined && !/[\p{Cc}\p{Cf}\p{Zs}]/u.test(version)) {
+    if (version !== undefined && !/[\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u.test(version)) {
       assert.strictEqual(Platform.keyWithVersion(parse(full)), full)
     }
   })
