@@ -24,8 +24,8 @@ export interface HostOptions {
   /** Upload in chunks of this many bytes instead of one streamed PUT. */
   readonly chunkSize?: number | undefined
   /**
-   * How many blobs move from or to this registry at once, in all copies of the client together. 16 by default; of small
-   * requests twice as many are under way. A registry that answers 429 or 503 gets fewer for a while.
+   * How many blobs of more than 1 MiB move from or to this registry at once, in all copies of the client together. 16 by
+   * default; of small requests twice as many are under way. A registry that answers 429 or 503 gets fewer for a while.
    */
   readonly concurrency?: number | undefined
   /**

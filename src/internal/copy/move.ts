@@ -175,13 +175,14 @@ const seats = <T extends Member>(
   const [first] = members
   if (first === undefined) return Effect.succeed([])
   const { descriptor } = first
-  const permits = descriptor.size <= small ? job.small : job.large
+  const isSmall = descriptor.size <= small
   const ends = [job.source, ...members.map(({ target }) => target.repository)]
   return Effect.map(
     Feed.make({
       members: members.length,
       source: contentOf(job, descriptor),
-      slots: (effect) => permits.withPermits(1)(slots.hold(ends, effect))
+      // Small ones take no place of a host's: those are for what keeps a connection busy.
+      slots: (effect) => isSmall ? job.small.withPermits(1)(effect) : job.large.withPermits(1)(slots.hold(ends, effect))
     }),
     (all) =>
       members.flatMap((member, index) => {
