@@ -18,7 +18,7 @@ import { contentDigest } from "./manifests.js"
 import { base, orNotFound, pull, type Remote, success, writeScopes } from "./remote.js"
 
 /** How long a cancellation may take: an interrupted copy is to be over within a second. */
-const patience = "800 millis"
+const patience = "450 millis"
 
 export interface UploadSession {
   readonly remote: Remote

@@ -425,7 +425,7 @@ describe("putBlob: failures", () => {
     Effect.gen(function*() {
       const { repository } = yield* script([opened(), said(413, "TOO_LARGE"), { hang: true }])
       const fiber = yield* Effect.fork(Effect.flip(repository.putBlob(blob, content)))
-      yield* TestClock.adjust("800 millis")
+      yield* TestClock.adjust("450 millis")
       const done = yield* Fiber.poll(fiber)
       assert.strictEqual(done._tag, "Some")
     }))
