@@ -162,7 +162,8 @@ export interface Options {
   /**
    * What becomes of an index of which not all platforms are copied. `filter`, the default: it is rewritten to name those
    * that are, so its digest changes. `sparse`: it stays as it is, and names images that are not there, which only some
-   * registries take.
+   * registries take. What is missing of a sparse index comes with another sparse copy, not with a whole one to the same
+   * tag, which finds the digest that it would write.
    */
   readonly index?: "filter" | "sparse" | undefined
   /** Whether BuildKit's attestations in an index come along with the images they speak of. They do by default. */

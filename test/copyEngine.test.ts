@@ -1,7 +1,10 @@
 /** What the engine does beyond a plain copy: plans, events, several destinations, subsets, referrers, tags. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import * as Copy from "../src/Copy.js"
@@ -275,6 +278,121 @@ describe("the copy engine", () => {
       ) {
         const error = yield* Effect.flip(Copy.run(from("both"), to, options))
         assert.strictEqual(error._tag === "CopyError" ? error.cause._tag : error._tag, "InvalidInput")
+      }
+      assert.deepStrictEqual(source.calls, [])
+    }))
+
+  it.effect("tells destinations apart that are named alike", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const [one, other] = [yield* memory("two.test"), yield* memory("two.test")]
+      yield* seed.putManifest(one.repository, first.manifest)
+      const outcomes = yield* Copy.runTo(from("both"), [
+        { repository: one.repository, tag: "v1" },
+        { repository: other.repository, tag: "v1" }
+      ])
+      assert.deepStrictEqual(outcomes.map(({ _tag }) => _tag), ["Success", "Success"])
+      assert.deepStrictEqual((yield* other.repository.getManifest("v1")).raw, both.raw)
+      assert.deepStrictEqual(
+        (yield* other.repository.getManifest(first.manifest.descriptor.digest)).raw,
+        first.manifest.raw
+      )
+      assert.isTrue(yield* other.repository.hasBlob(first.config.descriptor.digest))
+    }))
+
+  it.effect("sends a blob that one manifest calls not distributable and another does not", () =>
+    Effect.gen(function*() {
+      const { source } = yield* setting
+      const [layer] = first.layers
+      const foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+      const layers = [{ ...layer!.descriptor, mediaType: foreign }, layer!.descriptor]
+      const mixed = image([], { layers })
+      yield* seed.putImage(source.repository, mixed, "mixed")
+      const { repository } = yield* memory("two.test")
+      yield* Copy.run({ repository: source.repository, reference: "mixed" }, { repository, tag: "v1" })
+      assert.isTrue(yield* repository.hasBlob(layer!.descriptor.digest))
+    }))
+
+  it.live("ends where it cannot be interrupted", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const { repository } = yield* memory("two.test")
+      const copy = Copy.run(from("both"), { repository, tag: "v1" }, { onEvent: () => Effect.void })
+      const result = yield* Effect.scoped(Effect.acquireRelease(copy, () => Effect.void))
+      assert.strictEqual(result.outcome, "Copied")
+      const refused: Repository.Repository = { ...repository, putManifest: () => Effect.fail(denied) }
+      const error = yield* Effect.flip(
+        Effect.uninterruptible(Copy.run(from("first"), { repository: refused, tag: "x" }))
+      )
+      assert.strictEqual(error._tag, "CopyError")
+    }), 10_000)
+
+  it.live("is interrupted whatever its listener does, and dies of a listener that does", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const { repository } = yield* memory("two.test")
+      const to = { repository, tag: "v1" }
+      const fiber = yield* Effect.fork(Copy.run(from("both"), to, { onEvent: () => Effect.never }))
+      yield* Effect.sleep("50 millis")
+      yield* Fiber.interrupt(fiber)
+      const exit = yield* Effect.exit(Copy.run(from("both"), to, { onEvent: () => Effect.die("no") }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+    }), 10_000)
+
+  it.effect("follows referrers of referrers no further than there is reason to", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      let lists = 0
+      const endless: Repository.Repository = {
+        ...source.repository,
+        referrers: () => Stream.fromEffect(Effect.sync(() => image([`${++lists}`], { n: lists }).manifest.descriptor))
+      }
+      const start = { ...from("first"), repository: endless }
+      const { repository } = yield* memory("two.test")
+      const error = yield* Effect.flip(Copy.run(start, { repository, tag: "v1" }, { referrers: "recursive" }))
+      assert.strictEqual(error._tag, "CopyError")
+      assert.isBelow(lists, 10)
+      assert.strictEqual((yield* Effect.flip(repository.resolve("v1")))._tag, "NotFound")
+      const itself = yield* Effect.flip(
+        Copy.run(start, { repository: endless, tag: "again" }, { referrers: "recursive" })
+      )
+      assert.strictEqual(itself._tag === "CopyError" ? itself.cause._tag : itself._tag, "ManifestInvalid")
+    }), 60_000)
+
+  it.effect("widens a sparse copy by another", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const { repository } = yield* memory("two.test")
+      const to = { repository, tag: "v1" }
+      yield* Copy.run(from("both"), to, { platforms: ["linux/amd64"], index: "sparse" })
+      assert.isFalse(yield* repository.hasBlob(second.config.descriptor.digest))
+      yield* Copy.run(from("both"), to, { platforms: ["linux/arm64"], index: "sparse" })
+      assert.isTrue(yield* repository.hasBlob(second.config.descriptor.digest))
+    }))
+
+  it.effect("tells the failure of an only destination, and checks destinations first", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      const { repository } = yield* memory("two.test")
+      const refused: Repository.Repository = { ...repository, putManifest: () => Effect.fail(denied) }
+      const told: Array<CopyEvent> = []
+      yield* Copy.runTo(from("first"), [{ repository: refused, tag: "v1" }], {
+        onEvent: (event) => Effect.sync(() => void told.push(event))
+      })
+      assert.strictEqual(told.at(-1)?._tag, "Failed")
+      source.calls.length = 0
+      for (
+        const [to, options] of [
+          [{ repository, tag: first.manifest.descriptor.digest }, {}],
+          [{ repository, tag: "v1" }, { mountFrom: ["Bad Name"] }],
+          [{ repository, tag: "v1" }, { platforms: ["a/b/c/d"] }]
+        ] as const
+      ) {
+        const error = yield* Effect.flip(Copy.run(from("first"), to, options))
+        assert.include(
+          ["InvalidInput", "ParsePlatformError"],
+          error._tag === "CopyError" ? error.cause._tag : error._tag
+        )
       }
       assert.deepStrictEqual(source.calls, [])
     }))

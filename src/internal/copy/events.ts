@@ -40,8 +40,8 @@ export const telling = <A, E, R>(
   onEvent === undefined ? run(undefined) : Effect.scoped(Effect.gen(function*() {
     const mailbox = yield* Mailbox.make<CopyEvent>()
     const told = yield* Effect.forkScoped(Stream.runForEach(Mailbox.toStream(mailbox), onEvent))
-    return yield* Effect.onExit(
-      run(into(mailbox)),
-      () => Effect.zipRight(mailbox.end, Effect.asVoid(Fiber.await(told)))
-    )
+    // Whoever interrupts the copy does not wait for what it still has to tell: the scope ends that.
+    const exit = yield* Effect.exit(run(into(mailbox)))
+    yield* Effect.zipRight(mailbox.end, Fiber.join(told))
+    return yield* exit
   })) as Effect.Effect<A, E, R>

@@ -35,7 +35,8 @@ export const judge = (
   { destination, name }: Target,
   found: Option.Option<Digest.Digest>,
   wanted: Digest.Digest,
-  { onExisting = "overwrite" }: Options
+  { onExisting = "overwrite" }: Options,
+  isSparse: boolean
 ): Effect.Effect<Verdict, sided.Sided> => {
   const refuse = (error: AlreadyExists | DigestMismatch) => Effect.fail(sided.make("destination", error))
   const { digest: expected } = destination
@@ -43,7 +44,8 @@ export const judge = (
     return refuse(new DigestMismatch({ resource: name, expected, actual: wanted }))
   }
   if (Option.isNone(found)) return Effect.succeed({ _tag: "Absent" })
-  if (found.value === wanted) return Effect.succeed({ _tag: "There" })
+  // Below a sparse index may be less, or other, than what is wanted of it now.
+  if (found.value === wanted) return Effect.succeed({ _tag: isSparse ? "Absent" : "There" })
   switch (onExisting) {
     case "overwrite":
       return Effect.succeed({ _tag: "Absent" })

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Options } from "../../Copy.js"
@@ -42,15 +43,18 @@ export interface Job {
 }
 
 const makeOnce = (): Job["once"] => {
-  const results = new Map<string, unknown>()
+  // Two clients may lead the same name to different places.
+  const sessions = new WeakMap<Repository.Session, Map<string, unknown>>()
   return <A, E, R>({ name, registry, session }: Repository.Repository, key: string, effect: Effect.Effect<A, E, R>) => {
     const place = `${key} ${registry}/${name}`
-    return Effect.suspend(() =>
-      results.has(place)
+    return Effect.suspend(() => {
+      const results = sessions.get(session) ?? new Map<string, unknown>()
+      sessions.set(session, results)
+      return results.has(place)
         // A key stands for one kind of work, so its results are of one type.
         ? Effect.succeed(results.get(place) as A)
         : Effect.tap(session.single(place, effect), (result) => Effect.sync(() => results.set(place, result)))
-    )
+    })
   }
 }
 
@@ -63,7 +67,7 @@ export const run = <A, E, R>(
   emit: Emit | undefined,
   body: (job: Job) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | sided.Sided, Exclude<R, Scope.Scope>> =>
-  Effect.scoped(Effect.gen(function*() {
+  interruptibleWithin(Effect.scoped(Effect.gen(function*() {
     const { concurrency = defaultConcurrency, mountFrom = [], progressInterval = "250 millis" } = options
     if (!Number.isInteger(concurrency) || concurrency < 1) {
       const reason = `${concurrency} is not a whole number above 0`
@@ -95,4 +99,16 @@ export const run = <A, E, R>(
       once: makeOnce()
     }
     return yield* Effect.provideService(body(job), CurrentObserver, observer)
-  }))
+  })))
+
+/**
+ * In a fiber of its own, whose parts can stop each other also where the caller cannot be interrupted; whether the whole
+ * can be is the caller's to say.
+ */
+const interruptibleWithin = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.fork(Effect.interruptible(effect)),
+      (fiber) => Effect.onExit(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
+    )
+  )

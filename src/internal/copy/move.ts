@@ -72,7 +72,7 @@ export const again = (job: Job, target: Target.Target, blob: Descriptor.Descript
 }
 
 const keyOf = ({ repository }: Target.Target, { digest }: Descriptor.Descriptor): string =>
-  `${repository.registry}/${repository.name}@${digest}`
+  `${slots.rankOf(repository.session)} ${repository.registry}/${repository.name}@${digest}`
 
 /** Another copy of the same client may be moving this blob: then it is there when that one is done. */
 const once = (

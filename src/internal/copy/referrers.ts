@@ -13,6 +13,7 @@ import * as Digest from "../../Digest.js"
 import type * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
 import type * as Repository from "../../Repository.js"
+import * as limits from "../limits.js"
 import { isTag } from "../names.js"
 import type { Job } from "./job.js"
 import * as sided from "./sided.js"
@@ -36,16 +37,17 @@ export const gather = Effect.fnUntraced(function*(
   const { digestTags, referrers = "none" } = options
   const subjects = yield* subjectsOf(tree, root)
   const seen = new Set<Digest.Digest>(subjects)
+  const budget = limits.makeBudget()
   const nodes: Array<Node> = []
 
   const round = (digests: ReadonlyArray<Digest.Digest>): Effect.Effect<void, sided.Sided> =>
     Effect.flatMap(
-      Effect.forEach(digests, (digest) => referring(job, tree, digest, targets), { concurrency }),
+      Effect.forEach(digests, (digest) => referring(job, tree, digest, targets, budget), { concurrency }),
       (found) => {
         nodes.push(...found.flatMap((each) => each.nodes))
         const next = found.flatMap((each) => each.digests).filter((digest) => !seen.has(digest))
         for (const digest of next) seen.add(digest)
-        return referrers === "recursive" && next.length > 0 ? round(next) : Effect.void
+        return referrers === "recursive" && next.length > 0 && targets.some(Target.isAlive) ? round(next) : Effect.void
       }
     )
   if (referrers !== "none") yield* round(subjects)
@@ -84,24 +86,28 @@ const subjectsOf = (
 
 const listOf = (
   repository: Repository.Repository,
-  digest: Digest.Digest
+  digest: Digest.Digest,
+  budget: limits.Budget
 ): Effect.Effect<ReadonlyArray<Descriptor.Descriptor>, Repository.Failure> =>
-  repository.referrers === undefined
-    ? Effect.succeed([])
-    : Effect.map(Stream.runCollect(repository.referrers(digest)), (list) => [...list])
+  repository.referrers === undefined ? Effect.succeed([]) : Effect.map(
+    // One more than may be: what is too long need not be read to its end.
+    Stream.runCollect(Stream.take(repository.referrers(digest), budget.remaining + 1)),
+    (list) => [...list]
+  ).pipe(Effect.tap((list) => limits.enter(budget, `referrers of ${digest}`, 1, list.length)))
 
 /** What refers to a manifest in the source, and what of it has to be put. */
 const referring = Effect.fnUntraced(function*(
   job: Job,
   tree: Tree,
   subject: Digest.Digest,
-  targets: ReadonlyArray<Target.Target>
+  targets: ReadonlyArray<Target.Target>,
+  budget: limits.Budget
 ) {
-  const list = yield* sided.source(listOf(job.source, subject))
+  const list = yield* sided.source(listOf(job.source, subject, budget))
   if (list.length === 0) return { digests: [], nodes: [] }
   const lists = yield* Effect.forEach(targets.filter(({ isSource }) => !isSource), (target) =>
     Effect.map(
-      Target.during(target, sided.destination(listOf(target.repository, subject))),
+      Target.during(target, sided.destination(listOf(target.repository, subject, limits.makeBudget()))),
       Option.map((there) => ({ target, digests: new Set(there.map(({ digest }) => digest)) }))
     ), { concurrency: "unbounded" })
   const nodes = yield* Effect.forEach(list, (descriptor) => {
@@ -123,7 +129,7 @@ const nodeOf = (
     Target.forAll(lacking, tree.manifest(descriptor)),
     Option.match({
       onNone: () => Effect.succeed([]),
-      onSome: (manifest) => Effect.map(tree.below(manifest, lacking, tag), (node) => [node])
+      onSome: (manifest) => Effect.map(tree.below(manifest, lacking, { isPart: false, tag }), (node) => [node])
     })
   )
 

@@ -41,6 +41,10 @@ export const find = Effect.fnUntraced(function*(
     const reason = "one platform's image has no platforms or attestations to choose from"
     return yield* sided.make("none", new InvalidInput({ field: "platform", reason }))
   }
+  yield* Effect.mapError(
+    subset.check(options.platforms),
+    (error) => error._tag === "ParsePlatformError" ? error : sided.make("none", error)
+  )
   if (platform === undefined && !isPart) {
     const descriptor = yield* sided.root(repository.resolve(reference))
     yield* checkKind(source, { descriptor }, options)

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import type { CopyFailure, CopyResult, Destination, Endpoint, Options, Outcome, Plan, Selection } from "../../Copy.js"
 import { CopyEvent } from "../../CopyEvent.js"
 import { CopyError, NotFound, type ParsePlatformError, type PlatformNotFound } from "../../OperationError.js"
-import { located } from "../names.js"
+import { checkDigest, checkName, checkTag, located } from "../names.js"
 import * as blobs from "./blobs.js"
 import * as existing from "./existing.js"
 import * as job from "./job.js"
@@ -17,7 +17,7 @@ import { planOf } from "./plan.js"
 import { push } from "./push.js"
 import * as referrers from "./referrers.js"
 import * as roots from "./root.js"
-import type * as sided from "./sided.js"
+import * as sided from "./sided.js"
 import * as Target from "./target.js"
 import * as tree from "./tree.js"
 
@@ -57,7 +57,10 @@ const prepare = Effect.fnUntraced(function*(
   for (const [index, target] of all.entries()) {
     const there = found[index]
     if (there === undefined || Option.isNone(there)) continue
-    const verdict = yield* Target.during(target, existing.judge(target, there.value, descriptor.digest, options))
+    const verdict = yield* Target.during(
+      target,
+      existing.judge(target, there.value, descriptor.digest, options, root.changes.omitted.size > 0)
+    )
     if (Option.isSome(verdict)) targets.set(target, verdict.value)
   }
   const having = (...tags: ReadonlyArray<existing.Verdict["_tag"]>) =>
@@ -73,7 +76,7 @@ const prepare = Effect.fnUntraced(function*(
   const [main, first] = yield* Effect.all([
     writers.length === 0
       ? Effect.succeed(undefined)
-      : Effect.map(whole.below(manifest, writers), (node): tree.Node => node),
+      : Effect.map(whole.below(manifest, writers, { isPart: true }), (node): tree.Node => node),
     referrers.isWanted(options)
       ? referrers.gather(self, whole, manifest, concerned, options)
       : Effect.succeed([])
@@ -109,13 +112,19 @@ const announce = (self: job.Job, prepared: Prepared) =>
     }
   })
 
-const carryOut = (self: job.Job, prepared: Prepared): Effect.Effect<void> => {
+/** Does what was prepared; gives back the results of those that have it all. */
+const carryOut = (
+  self: job.Job,
+  prepared: Prepared
+): Effect.Effect<ReadonlyMap<Target.Target, CopyResult>> => {
   const { first, main, targets, tasks } = prepared
+  const results = new Map<Target.Target, CopyResult>()
   const each = Effect.forEach(targets, ([target, verdict]) =>
     Effect.map(
       Target.during(target, push(self, target, tasks, main, first)),
       Option.map(() => {
         const result = resultOf(self, prepared, target, verdict)
+        results.set(target, result)
         self.emit(CopyEvent.Completed({ destination: target.name, result }))
       })
     ), { concurrency: "unbounded", discard: true })
@@ -125,11 +134,20 @@ const carryOut = (self: job.Job, prepared: Prepared): Effect.Effect<void> => {
       Effect.fork(restore(blobs.move(self, tasks))),
       (mover) =>
         restore(Effect.raceFirst(each, Effect.zipRight(Fiber.join(mover), Effect.never))).pipe(
-          Effect.onExit(() => Fiber.interrupt(mover))
+          Effect.onExit(() => Fiber.interrupt(mover)),
+          Effect.as(results)
         )
     )
   )
 }
+
+/** What each write checks as well; here before anything is asked of anybody. */
+const check = ({ digest, tag }: Destination, { mountFrom = [] }: Options) =>
+  Effect.all([
+    tag === undefined ? Effect.void : checkTag(tag),
+    digest === undefined ? Effect.void : checkDigest(digest),
+    ...mountFrom.map(checkName)
+  ], { discard: true })
 
 /** Copies to all destinations, each with an end of its own. */
 export const copyAll = (
@@ -142,28 +160,24 @@ export const copyAll = (
   const names = targets.map(({ name }) => name)
   return job.run(source.repository, options, emit, (self) =>
     Effect.gen(function*() {
+      yield* sided.destination(Effect.forEach(destinations, (each) => check(each, options), { discard: true }))
       const prepared = yield* prepare(self, source, targets, options, false)
       yield* announce(self, prepared)
-      yield* carryOut(self, prepared)
+      const results = yield* carryOut(self, prepared)
       yield* Effect.annotateCurrentSpan({ requests: self.tally.requests, retries: self.tally.retries })
       return yield* Effect.forEach(targets, (target) => {
-        const verdict = prepared.targets.get(target)
+        const result = results.get(target)
         const { error, name: destination } = target
-        if (error !== undefined) {
-          const concluded = conclude(source, [destination], error)
-          if (targets.length > 1) self.emit(CopyEvent.Failed({ destination, error: concluded }))
-          return Effect.succeed<Outcome>({ _tag: "Failure", destination, error: concluded })
-        }
-        return verdict === undefined
-          ? Effect.dieMessage("a destination that neither failed nor was judged")
-          : Effect.succeed<Outcome>({
-            _tag: "Success",
-            destination,
-            result: resultOf(self, prepared, target, verdict)
-          })
+        if (result !== undefined) return Effect.succeed<Outcome>({ _tag: "Success", destination, result })
+        if (error === undefined) return Effect.dieMessage("a destination that neither failed nor has all")
+        const failure: Outcome = { _tag: "Failure", destination, error: conclude(source, [destination], error) }
+        self.emit(CopyEvent.Failed({ destination, error: failure.error }))
+        return Effect.succeed(failure)
       })
     })).pipe(Effect.mapError((error) => error._tag === "Sided" ? conclude(source, names, error) : error))
 }
+
+const withoutFailed = (emit: job.Emit): job.Emit => (event) => event._tag === "Failed" ? undefined : emit(event)
 
 /** A copy to one destination, whose failure is its own. */
 export const copyOne = (
@@ -172,10 +186,14 @@ export const copyOne = (
   options: Options & Selection,
   emit: job.Emit | undefined
 ): Effect.Effect<CopyResult, CopyFailure> =>
-  Effect.flatMap(copyAll(source, [destination], options, emit), ([outcome]) => {
-    if (outcome === undefined) return Effect.dieMessage("a copy without an outcome")
-    return outcome._tag === "Success" ? Effect.succeed(outcome.result) : Effect.fail(outcome.error)
-  })
+  // A failure is told by failing.
+  Effect.flatMap(
+    copyAll(source, [destination], options, emit === undefined ? undefined : withoutFailed(emit)),
+    ([outcome]) => {
+      if (outcome === undefined) return Effect.dieMessage("a copy without an outcome")
+      return outcome._tag === "Success" ? Effect.succeed(outcome.result) : Effect.fail(outcome.error)
+    }
+  )
 
 /** What a copy would do; nothing is written. */
 export const plan = (
@@ -186,6 +204,7 @@ export const plan = (
   const target = Target.make(source.repository, destination)
   return job.run(source.repository, options, undefined, (self) =>
     Effect.gen(function*() {
+      yield* sided.destination(check(destination, options))
       const prepared = yield* prepare(self, source, [target], options, true)
       const verdict = prepared.targets.get(target)
       if (target.error !== undefined) return yield* target.error

@@ -6,11 +6,11 @@
 import type * as Effect from "effect/Effect"
 import type * as Repository from "../../Repository.js"
 
-/** Sessions have no order of their own; all transfers must take their places in one. */
+/** Sessions have no names and no order of their own; all transfers must take their places in one order. */
 const ranks = new WeakMap<Repository.Session, number>()
 let last = 0
 
-const rankOf = (session: Repository.Session): number => {
+export const rankOf = (session: Repository.Session): number => {
   const known = ranks.get(session)
   if (known !== undefined) return known
   ranks.set(session, ++last)

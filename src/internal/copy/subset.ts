@@ -82,6 +82,10 @@ const read = (given: Selection["platforms"]): Effect.Effect<Wanted | undefined, 
     : Effect.forEach(given, platformPattern.make)
 }
 
+/** Whether a selection can be read at all. */
+export const check = (given: Selection["platforms"]): Effect.Effect<void, ParsePlatformError | InvalidInput> =>
+  Effect.asVoid(read(given))
+
 const isWanted = (wanted: Wanted, platform: Platform.Platform): boolean =>
   wanted.some(({ matches }) => matches(platform))
 

@@ -16,6 +16,8 @@ import type * as Repository from "../../Repository.js"
 import type { Sided } from "./sided.js"
 
 export interface Target {
+  /** Tells it from all others, whatever they are named. */
+  readonly id: number
   readonly destination: Destination
   readonly repository: Repository.Repository
   /** As references and messages name it. */
@@ -36,9 +38,12 @@ export const locate = ({ digest, repository, tag }: Destination): string =>
     digest === undefined ? "" : `@${digest}`
   ].join("")
 
+let last = 0
+
 export const make = (source: Repository.Repository, destination: Destination): Target => {
   const { repository } = destination
   return {
+    id: ++last,
     destination,
     repository,
     name: locate(destination),

@@ -41,13 +41,16 @@ export interface Tree {
   readonly needs: Needs
   /** A manifest of the source, or a rewritten one, read once however often it is asked for. */
   readonly manifest: (descriptor: Descriptor.Descriptor) => Effect.Effect<Manifest.Manifest, sided.Sided>
-  /** What a manifest names, as far as it is copied. */
+  /** What a manifest of the copy itself names, as far as it is copied. */
   readonly children: (manifest: Manifest.Manifest) => ReadonlyArray<Descriptor.Descriptor>
-  /** Everything below a manifest that the targets, which lack it, lack as well. */
+  /**
+   * Everything below a manifest that the targets, which lack it, lack as well. `isPart`: of what is copied itself, from
+   * which something may be left out; what refers to it comes whole.
+   */
   readonly below: (
     manifest: Manifest.Manifest,
     targets: ReadonlyArray<Target.Target>,
-    tag?: string
+    options: { readonly isPart: boolean; readonly tag?: string | undefined }
   ) => Effect.Effect<Node>
 }
 
@@ -102,8 +105,11 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree =>
 
   const need = (descriptor: Descriptor.Descriptor, targets: ReadonlyArray<Target.Target>): void => {
     const known = needs.get(descriptor.digest)
-    if (known === undefined) needs.set(descriptor.digest, { descriptor, targets: new Set(targets) })
-    else for (const target of targets) known.targets.add(target)
+    const all = new Set([...known?.targets ?? [], ...targets])
+    // What one manifest calls not to be distributed another may distribute, and then it must come along.
+    const isKnown = known !== undefined &&
+      (!MediaType.isNonDistributable(known.descriptor.mediaType) || MediaType.isNonDistributable(descriptor.mediaType))
+    needs.set(descriptor.digest, { descriptor: isKnown ? known.descriptor : descriptor, targets: all })
   }
 
   /** What an index names: nothing where all targets have it, a manifest, or a blob. */
@@ -112,7 +118,8 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree =>
   const child = (
     descriptor: Descriptor.Descriptor,
     targets: ReadonlyArray<Target.Target>,
-    depth: number
+    depth: number,
+    isPart: boolean
   ): Effect.Effect<Child> => {
     const read = Effect.gen(function*(): Effect.fn.Return<Child> {
       const lacking = yield* lackingOf(job, descriptor, targets, rewrittenChildren.has(descriptor.digest))
@@ -128,23 +135,24 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree =>
       )
       if (Option.isNone(content)) return Option.none()
       if (Option.isSome(content.value)) {
-        return Option.some(yield* inside(content.value.value, lacking, depth, undefined))
+        return Option.some(yield* inside(content.value.value, lacking, depth, isPart, undefined))
       }
       need(descriptor, lacking)
       return Option.some("blob")
     })
     // For whom it is asked is a part of the question.
-    return once(nodes, [descriptor.digest, ...targets.map(({ name }) => name)].join(" "), read)
+    return once(nodes, [descriptor.digest, isPart, ...targets.map(({ id }) => id)].join(" "), read)
   }
 
   const inside = Effect.fnUntraced(function*(
     content: Manifest.Manifest,
     targets: ReadonlyArray<Target.Target>,
     depth: number,
+    isPart: boolean,
     tag: string | undefined
   ): Effect.fn.Return<Node> {
     const { blobs } = Manifest.references(content)
-    const named = children(content)
+    const named = isPart ? children(content) : Manifest.references(content).manifests
     const entered = yield* limits.enter(budget, content.descriptor.digest, depth, blobs.length + named.length).pipe(
       sided.source,
       (effect) => Target.forAll(targets, effect)
@@ -153,7 +161,7 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree =>
     for (const blob of blobs) need(blob, targets)
     const found = yield* Effect.forEach(
       named,
-      (entry) => Effect.map(child(entry, targets, depth + 1), (child) => ({ entry, child })),
+      (entry) => Effect.map(child(entry, targets, depth + 1, isPart), (child) => ({ entry, child })),
       { concurrency: manifestConcurrency }
     )
     return {
@@ -171,7 +179,7 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree =>
     needs,
     manifest,
     children,
-    below: (content, targets, tag) => inside(content, targets, 1, tag)
+    below: (content, targets, { isPart, tag }) => inside(content, targets, 1, isPart, tag)
   }
 }
 
