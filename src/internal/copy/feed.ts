@@ -16,7 +16,6 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Sided } from "./sided.js"
-import { until } from "./target.js"
 
 /** Pieces that wait for one reader; a socket gives 64 KiB at a time. */
 const capacity = 8
@@ -61,6 +60,21 @@ export interface Options {
   /** Put round the reading, and all that waits for it: the places that the transfer takes. */
   readonly slots: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
+
+/** Runs an effect until its end or the other one, and then until it has cleared up behind itself. */
+const until = <A, E, R, E2>(
+  effect: Effect.Effect<A, E, R>,
+  end: Deferred.Deferred<never, E2>
+): Effect.Effect<A, E | E2, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.fork(restore(effect)),
+      (fiber) =>
+        restore(Effect.raceFirst(Fiber.join(fiber), Deferred.await(end))).pipe(
+          Effect.onExit(() => Fiber.interrupt(fiber))
+        )
+    )
+  )
 
 export const make = Effect.fnUntraced(function*(
   { members: count, slots, source }: Options

@@ -4,8 +4,10 @@
  *
  * @internal
  */
-import * as Deferred from "effect/Deferred"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
@@ -24,9 +26,9 @@ export interface Target {
   readonly name: string
   /** It is the very repository that is copied from: every blob and every manifest is there. */
   readonly isSource: boolean
-  /** Fails when the target does. */
-  readonly end: Deferred.Deferred<never, Sided>
   error: Sided | undefined
+  /** What runs for it, and stops when it ends. */
+  readonly running: Set<Fiber.RuntimeFiber<unknown, unknown>>
   readonly blobs: Map<Digest.Digest, BlobResult>
   readonly manifests: Map<Digest.Digest, ManifestResult>
 }
@@ -49,8 +51,8 @@ export const make = (source: Repository.Repository, destination: Destination): T
     name: locate(destination),
     isSource: source.session === repository.session && source.registry === repository.registry &&
       source.name === repository.name,
-    end: Deferred.unsafeMake(FiberId.none),
     error: undefined,
+    running: new Set(),
     blobs: new Map(),
     manifests: new Map()
   }
@@ -58,42 +60,39 @@ export const make = (source: Repository.Repository, destination: Destination): T
 
 export const isAlive = (target: Target): boolean => target.error === undefined
 
-/** Ends the target; the first error is the one that is told. */
+/** Ends the target, with all that runs for it; the first error is the one that is told. */
 export const fail = (target: Target, error: Sided): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    if (target.error !== undefined) return Effect.void
+  Effect.sync(() => {
+    if (target.error !== undefined) return
     target.error = error
-    return Effect.asVoid(Deferred.fail(target.end, error))
+    for (const fiber of target.running) fiber.unsafeInterruptAsFork(FiberId.none)
   })
-
-/** Runs an effect until its end or the other one, and then until it has cleared up behind itself. */
-export const until = <A, E, R, E2>(
-  effect: Effect.Effect<A, E, R>,
-  end: Deferred.Deferred<never, E2>
-): Effect.Effect<A, E | E2, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      Effect.fork(restore(effect)),
-      (fiber) =>
-        restore(Effect.raceFirst(Fiber.join(fiber), Deferred.await(end))).pipe(
-          Effect.onExit(() => Fiber.interrupt(fiber))
-        )
-    )
-  )
 
 /** Runs what is for one target: a failure ends the target, and the target's end ends what runs. */
 export const during = <A, R>(
   target: Target,
   effect: Effect.Effect<A, Sided, R>
 ): Effect.Effect<Option.Option<A>, never, R> =>
-  Effect.suspend(() =>
-    isAlive(target)
-      ? Effect.matchEffect(until(effect, target.end), {
-        onFailure: (error) => Effect.as(fail(target, error), Option.none<A>()),
-        onSuccess: (value) => Effect.succeedSome(value)
-      })
-      : Effect.succeedNone
-  )
+  Effect.uninterruptibleMask((restore) => {
+    if (!isAlive(target)) return Effect.succeedNone
+    return Effect.flatMap(Effect.fork(restore(effect)), (fiber) => {
+      target.running.add(fiber)
+      const over = Effect.sync(() => target.running.delete(fiber))
+      return restore(Fiber.await(fiber)).pipe(
+        Effect.onInterrupt(() => Effect.zipRight(Fiber.interrupt(fiber), over)),
+        Effect.flatMap((exit) => Effect.zipRight(over, concluded(target, exit)))
+      )
+    })
+  })
+
+const concluded = <A>(target: Target, exit: Exit.Exit<A, Sided>): Effect.Effect<Option.Option<A>> => {
+  if (Exit.isSuccess(exit)) return Effect.succeedSome(exit.value)
+  const error = Cause.failureOrCause(exit.cause)
+  if (Either.isLeft(error)) return Effect.as(fail(target, error.left), Option.none())
+  return !isAlive(target) && Cause.isInterruptedOnly(error.right)
+    ? Effect.succeedNone
+    : Effect.failCause(error.right)
+}
 
 /** What all targets wait for from the source: when it fails, so do they. */
 export const forAll = <A, R>(
