@@ -95,6 +95,14 @@ export interface PutBlobOptions {
 }
 
 /**
+ * The bytes of a blob that is to be put: a stream, or an effect that gives all of them, for what is small.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type BlobContent<E = never, R = never> = Stream.Stream<Uint8Array, E, R> | Effect.Effect<Uint8Array, E, R>
+
+/**
  * A part of a blob, in bytes. `length` is to the end by default.
  *
  * @since 0.1.0
@@ -157,12 +165,20 @@ export interface Repository {
   ) => Stream.Stream<Uint8Array, Failure>
 
   /**
+   * All the bytes of a blob at once, verified: for what is small. It is read from its beginning when a connection breaks.
+   * Where it is missing, `getBlob` does the same.
+   */
+  readonly readBlob?:
+    | ((blob: Pick<Descriptor.Descriptor, "digest" | "size">) => Effect.Effect<Uint8Array, Failure>)
+    | undefined
+
+  /**
    * Stores a blob. `content` is run once for each try, and not at all when the blob could be mounted from `mountFrom`,
    * a repository of the same registry. The blob is there when the effect succeeds, and only if the bytes were right.
    */
   readonly putBlob: <E, R>(
     blob: Pick<Descriptor.Descriptor, "digest" | "size">,
-    content: Stream.Stream<Uint8Array, E, R>,
+    content: BlobContent<E, R>,
     options?: PutBlobOptions
   ) => Effect.Effect<PutBlobOutcome, Failure | E, R>
 

@@ -12,6 +12,7 @@ import * as Digest from "../Digest.js"
 import * as Manifest from "../Manifest.js"
 import { ManifestInvalid, type RegistryError, SizeMismatch, type StorageError } from "../RegistryError.js"
 import { type Failure, type Repository, type Session, TypeId } from "../Repository.js"
+import { streamOf } from "./bytes.js"
 import { type LayoutFiles, storageError } from "./layoutFiles.js"
 import * as Index from "./layoutIndex.js"
 import { checkRange, notFound } from "./memoryRepository.js"
@@ -261,7 +262,7 @@ export const make = (files: LayoutFiles, options: Options): Repository => {
       const digest = yield* checkDigest(blob.digest)
       if (putOptions?.mountFrom !== undefined && (yield* link(digest, putOptions.mountFrom))) return "Mounted"
       const { gate = identity } = putOptions ?? {}
-      yield* gate(files.write(files.blobPath(digest), Digest.verify(content, blob, `blob ${digest}`)))
+      yield* gate(files.write(files.blobPath(digest), Digest.verify(streamOf(content), blob, `blob ${digest}`)))
       session.markBlob(registry, name, digest)
       return "Uploaded"
     }),

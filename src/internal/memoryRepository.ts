@@ -11,7 +11,7 @@ import * as Manifest from "../Manifest.js"
 import { NotFound } from "../OperationError.js"
 import { InvalidInput, type RegistryError, SizeMismatch } from "../RegistryError.js"
 import type { CompleteRepository, Range, Session, TypeId } from "../Repository.js"
-import { collect } from "./bytes.js"
+import { collect, streamOf } from "./bytes.js"
 import { checkDigest, checkName, checkTag, checkTarget, located, type Target } from "./names.js"
 import { entryOf, matches, subjectOf } from "./referrer.js"
 
@@ -171,7 +171,7 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
           if (mount(digest, options.mountFrom)) return "Mounted"
         }
         const { gate = identity } = options ?? {}
-        const bytes = yield* gate(collect(Digest.verify(content, blob, `blob ${digest}`)))
+        const bytes = yield* gate(collect(Digest.verify(streamOf(content), blob, `blob ${digest}`)))
         adopt(name, [digest], bytes)
         return "Uploaded"
       }),

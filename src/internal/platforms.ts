@@ -14,7 +14,7 @@ import { PlatformNotFound } from "../OperationError.js"
 import * as Platform from "../Platform.js"
 import { ManifestInvalid, NotAnImage } from "../RegistryError.js"
 import type * as Repository from "../Repository.js"
-import { collect } from "./bytes.js"
+import { readBlob } from "./bytes.js"
 import * as limits from "./limits.js"
 
 const maxConfigSize = 8 * 1024 * 1024
@@ -33,7 +33,7 @@ export const readConfig = Effect.fnUntraced(function*(
     })
   }
   const data = Descriptor.embedded(config)
-  return Option.isSome(data) ? data.value : yield* collect(repository.getBlob(config))
+  return Option.isSome(data) ? data.value : yield* readBlob(repository, config)
 })
 
 /** What an image says of its own platform; none for an artifact, whose config is something else. */

@@ -97,25 +97,27 @@ export const inspect = (job: Job, needs: Needs, dryRun: boolean): Effect.Effect<
 
 /** Carries out what `inspect` found, the largest blobs first. */
 export const move = Effect.fnUntraced(function*(job: Job, tasks: ReadonlyArray<Task>): Effect.fn.Return<void> {
-  const groups = new Map<Digest.Digest, Array<Task>>()
+  const groups = new Map<Digest.Digest, { readonly descriptor: Descriptor.Descriptor; readonly tasks: Array<Task> }>()
   for (const task of tasks) {
     const { action, descriptor } = task
     if (action._tag === "NotDistributable" || action._tag === "Exists") {
       yield* done(job, task, action._tag === "Exists" ? "Existed" : "NotDistributable")
     } else {
-      groups.set(descriptor.digest, [...(groups.get(descriptor.digest) ?? []), task])
+      const group = groups.get(descriptor.digest)
+      if (group === undefined) groups.set(descriptor.digest, { descriptor, tasks: [task] })
+      else group.tasks.push(task)
     }
   }
   const waiting = yield* Effect.makeSemaphore(job.concurrency * ahead)
   yield* Effect.forEach(
-    [...groups.values()].sort((a, b) => sizeOf(b) - sizeOf(a)),
-    (group) =>
-      waiting.withPermits(1)(moveTogether(job, group, (task, { from, outcome }) => done(job, task, outcome, from))),
+    [...groups.values()].sort((a, b) => b.descriptor.size - a.descriptor.size),
+    ({ descriptor, tasks }) =>
+      waiting.withPermits(1)(
+        moveTogether(job, descriptor, tasks, (task, { from, outcome }) => done(job, task, outcome, from))
+      ),
     { concurrency: "unbounded", discard: true }
   )
 })
-
-const sizeOf = ([task]: ReadonlyArray<Task>): number => task?.descriptor.size ?? 0
 
 const done = (job: Job, task: Task, outcome: BlobResult["outcome"], from?: string) =>
   Effect.suspend(() => {

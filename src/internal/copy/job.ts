@@ -22,9 +22,8 @@ export interface Job {
   readonly source: Repository.Repository
   readonly mountFrom: ReadonlyArray<string>
   readonly concurrency: number
-  /** Places for blobs whose bytes take time, and for those whose requests do. */
-  readonly large: Effect.Semaphore
-  readonly small: Effect.Semaphore
+  /** Places for blobs whose bytes take time. */
+  readonly places: Effect.Semaphore
   readonly emit: Emit
   /** Counts the bytes on their way to a target. */
   readonly meter: progress.Meter
@@ -90,8 +89,7 @@ export const run = <A, E, R>(
       source,
       mountFrom,
       concurrency,
-      large: yield* Effect.makeSemaphore(concurrency),
-      small: yield* Effect.makeSemaphore(concurrency * 4),
+      places: yield* Effect.makeSemaphore(concurrency),
       emit: emit ?? (() => {}),
       meter: emit === undefined ? progress.none : yield* progress.make(emit, progressInterval),
       observed: Stream.provideService(CurrentObserver, observer),

@@ -4,9 +4,11 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type * as Digest from "../../Digest.js"
+import * as Digest from "../../Digest.js"
+import { SizeMismatch } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import { checkDigest } from "../names.js"
+import { type Blob, checkBlob } from "./content.js"
 import { base, isStatus, orNotFound, readScopes, reference, type Remote, remove } from "./remote.js"
 import { unsupported } from "./removal.js"
 
@@ -38,6 +40,38 @@ export const hasBlob = (remote: Remote) =>
     if (there) remote.session.markBlob(remote.registry, remote.name, digest)
     else remote.session.forgetBlob(remote.registry, remote.name, digest)
     return there
+  })
+
+/** All of a small blob, verified: one GET, made again from the beginning where it breaks off. */
+export const readBlob = (remote: Remote) =>
+  Effect.fnUntraced(function*(blob: Blob): Effect.fn.Return<Uint8Array, Failure> {
+    const digest = yield* checkBlob(blob)
+    const { size } = blob
+    const resource = reference(remote, digest)
+    yield* Digest.hasherFor(digest)
+    const bytes = yield* remote.transport.execute({
+      method: "GET",
+      registry: remote.registry,
+      url: `${yield* base(remote)}/blobs/${digest}`,
+      scopes: readScopes(remote),
+      accept: [200],
+      replay: true,
+      buffer: size
+    }).pipe(
+      Effect.flatMap((response) => response.bytes(size)),
+      Effect.scoped,
+      orNotFound("blob", resource),
+      Effect.catchTags({
+        NotFound: (error) => {
+          remote.session.forgetBlob(remote.registry, remote.name, digest)
+          return Effect.fail(error)
+        },
+        TransportError: (error) =>
+          error.reason === "TooLarge" ? new SizeMismatch({ resource, expected: size, actual: size + 1 }) : error
+      })
+    )
+    yield* Digest.verifyBytes(bytes, { digest, size }, resource)
+    return bytes
   })
 
 /** R-080. */

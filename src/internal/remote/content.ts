@@ -8,8 +8,9 @@ import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Descriptor from "../../Descriptor.js"
 import * as Digest from "../../Digest.js"
-import { type DigestMismatch, type InvalidInput, SizeMismatch } from "../../RegistryError.js"
+import { type DigestMismatch, InvalidInput, SizeMismatch } from "../../RegistryError.js"
 import { conclude } from "../conclude.js"
+import { checkDigest } from "../names.js"
 import { scan } from "./scan.js"
 
 export type Blob = Pick<Descriptor.Descriptor, "digest" | "size">
@@ -68,6 +69,22 @@ export const guarded = <E, R, E2>(
     }
   }, mapError)
 
+/** Content that is there at once; without a hasher only its size is checked. */
+export const verified = <E, R>(
+  content: Effect.Effect<Uint8Array, E, R>,
+  blob: Blob,
+  hasher: (() => Digest.Hasher) | undefined
+): Effect.Effect<Uint8Array, E | DigestMismatch | SizeMismatch, R> =>
+  Effect.tap(content, (bytes): Effect.Effect<void, DigestMismatch | SizeMismatch> => {
+    const resource = `blob ${blob.digest}`
+    if (bytes.byteLength !== blob.size) {
+      return new SizeMismatch({ resource, expected: blob.size, actual: bytes.byteLength })
+    }
+    const hash = hasher?.()
+    hash?.update(bytes)
+    return hash === undefined ? Effect.void : conclude(hash, blob, resource)
+  })
+
 /** The bytes in pieces of exactly `size`, the last one of what is left. */
 export const pieces = <E, R>(
   content: Stream.Stream<Uint8Array, E, R>,
@@ -99,6 +116,13 @@ export const pieces = <E, R>(
       onEnd: () => Effect.succeed(filled === 0 ? Chunk.empty() : Chunk.of(piece.subarray(0, filled)))
     }
   }, (error) => error)
+
+/** Whether a blob can be named and measured. */
+export const checkBlob = (blob: Blob): Effect.Effect<Digest.Digest, InvalidInput> =>
+  Effect.flatMap(checkDigest(blob.digest), (digest) =>
+    Number.isSafeInteger(blob.size) && blob.size >= 0
+      ? Effect.succeed(digest)
+      : Effect.fail(new InvalidInput({ field: "size", reason: `${blob.size} is not a size in bytes` })))
 
 /** A maker of hashers for a digest, or `InvalidInput` where the algorithm cannot be computed (R-026). */
 export const hashers = (digest: Digest.Digest): Effect.Effect<() => Digest.Hasher, InvalidInput> =>

@@ -6,7 +6,7 @@
 import type * as RegistryConfig from "../../RegistryConfig.js"
 import { type CompleteRepository, type Session, TypeId } from "../../Repository.js"
 import type { Transport } from "../http/transport.js"
-import { deleteBlob, hasBlob } from "./blobs.js"
+import { deleteBlob, hasBlob, readBlob } from "./blobs.js"
 import { getBlob } from "./download.js"
 import { getManifest, resolve } from "./manifests.js"
 import { referrers } from "./referrers.js"
@@ -41,6 +41,7 @@ export const makeRepository = (options: Options): CompleteRepository => {
     putManifest: putWithReferrers(remote),
     hasBlob: hasBlob(remote),
     getBlob: getBlob(remote),
+    readBlob: readBlob(remote),
     putBlob: putBlob(remote),
     uploadBlob: uploadBlob(remote),
     mountTells: mountTells(remote),

@@ -8,11 +8,12 @@ import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Digest from "../../Digest.js"
-import { type DigestMismatch, InvalidInput, type SizeMismatch } from "../../RegistryError.js"
-import type { Failure, PutBlobOptions, PutBlobOutcome } from "../../Repository.js"
-import { checkDigest, checkName } from "../names.js"
+import type { DigestMismatch, InvalidInput, SizeMismatch } from "../../RegistryError.js"
+import type { BlobContent, Failure, PutBlobOptions, PutBlobOutcome } from "../../Repository.js"
+import { streamOf } from "../bytes.js"
+import { checkName } from "../names.js"
 import { sendChunks, sendUnknown } from "./chunks.js"
-import { type Blob, guarded, hashers } from "./content.js"
+import { type Blob, checkBlob, guarded, hashers, verified } from "./content.js"
 import { base, hostOptions, type Remote } from "./remote.js"
 import { type Mount, mount, open } from "./session.js"
 import { begin, type BlobUpload, Restart, SourceFailure, unlessArrived, type Upload } from "./uploading.js"
@@ -20,12 +21,6 @@ import { sendWhole } from "./whole.js"
 
 /** The largest chunk, in bytes, that a registry can make this library hold in memory. */
 const maxDemanded = 64 * 1024 * 1024
-
-const check = (blob: Blob): Effect.Effect<void, InvalidInput> =>
-  Effect.flatMap(checkDigest(blob.digest), () =>
-    Number.isSafeInteger(blob.size) && blob.size >= 0
-      ? Effect.void
-      : Effect.fail(new InvalidInput({ field: "size", reason: `${blob.size} is not a size in bytes` })))
 
 /** Whether a mount of a blob from the very repository it is to go to tells if it is there. */
 export const mountTells = (remote: Remote): boolean => hostOptions(remote).blobCheck === "mount"
@@ -37,18 +32,23 @@ const mountable = (remote: Remote, from: string | undefined): Effect.Effect<stri
 export const putBlob = (remote: Remote) =>
   Effect.fnUntraced(function*<E, R>(
     blob: Blob,
-    content: Stream.Stream<Uint8Array, E, R>,
+    content: BlobContent<E, R>,
     options?: PutBlobOptions
   ): Effect.fn.Return<PutBlobOutcome, Failure | E, R> {
     yield* base(remote)
-    yield* check(blob)
+    yield* checkBlob(blob)
     const from = yield* mountable(remote, options?.mountFrom)
     const known = yield* hashers(blob.digest)
     const hasher = options?.isVerified === true ? undefined : known
     const context = yield* Effect.context<R>()
-    const source: Upload<E | DigestMismatch | SizeMismatch>["source"] = (skip, ended) =>
-      Stream.provideContext(guarded(content, blob, hasher, skip, (error) => new SourceFailure(error), ended), context)
-    const upload = { ...begin(remote, source), blob }
+    type Mistake = DigestMismatch | SizeMismatch
+    const failed = (error: E | Mistake) => new SourceFailure(error)
+    const source: Upload<E | Mistake>["source"] = (skip, ended) =>
+      Stream.provideContext(guarded(streamOf(content), blob, hasher, skip, failed, ended), context)
+    const whole = Effect.isEffect(content)
+      ? Effect.provide(Effect.mapError(verified(content, blob, hasher), failed), context)
+      : undefined
+    const upload: BlobUpload<E | Mistake> = { ...begin(remote, source), blob, whole }
     const outcome = yield* tries(
       (mountFrom) =>
         once(upload, mountFrom === undefined ? undefined : { digest: blob.digest, from: mountFrom }, options?.gate),
@@ -126,7 +126,7 @@ export const uploadBlob = (remote: Remote) =>
 export const mountBlob = (remote: Remote) =>
   Effect.fnUntraced(function*(blob: Blob, from: string): Effect.fn.Return<boolean, Failure> {
     yield* base(remote)
-    yield* check(blob)
+    yield* checkBlob(blob)
     yield* checkName(from)
     const mounted = yield* mount(remote, blob.digest, from)
     if (mounted) remote.session.markBlob(remote.registry, remote.name, blob.digest)

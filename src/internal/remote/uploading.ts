@@ -36,6 +36,8 @@ export interface Upload<E> {
 /** An upload of which digest and size are known before. */
 export interface BlobUpload<E> extends Upload<E> {
   readonly blob: Blob
+  /** All of the content at once, where it is given so. */
+  readonly whole: Effect.Effect<Uint8Array, SourceFailure<E>> | undefined
 }
 
 export const begin = <E>(remote: Remote, source: Upload<E>["source"]): Upload<E> => ({

@@ -26,21 +26,21 @@ const put = <E>(
   offset: number
 ): Effect.Effect<void, Failure | Restart | SourceFailure<E>> => {
   const { digest, size } = upload.blob
-  let sent = offset === size
-  // Bytes that are all there were let go only after they had been verified: there is nothing left to run.
-  const body: Body<SourceFailure<E>> = offset === size
-    ? empty
-    : { _tag: "Stream", content: upload.source(offset, () => sent = true), contentType, length: size - offset }
-  return upload.remote.transport.execute<SourceFailure<E>>({
-    method: "PUT",
-    registry: upload.remote.registry,
-    url: withParameter(session.location, "digest", digest),
-    scopes: writeScopes(upload.remote),
-    headers: offset === 0 || offset === size ? undefined : { "content-range": `${offset}-${size - 1}` },
-    body,
-    accept: success,
-    replay: false
-  }).pipe(
+  let sent = false
+  return Effect.flatMap(
+    bodyOf(upload, offset, () => sent = true),
+    (body) =>
+      upload.remote.transport.execute<SourceFailure<E>>({
+        method: "PUT",
+        registry: upload.remote.registry,
+        url: withParameter(session.location, "digest", digest),
+        scopes: writeScopes(upload.remote),
+        headers: offset === 0 || offset === size ? undefined : { "content-range": `${offset}-${size - 1}` },
+        body,
+        accept: success,
+        replay: false
+      })
+  ).pipe(
     Effect.scoped,
     Effect.flatMap((response) => checkDigest(response, digest)),
     Effect.catchAll((error) =>
@@ -54,6 +54,19 @@ const put = <E>(
         })
     )
   )
+}
+
+/** What is to be sent yet. `sent` is called when the last of it is about to go out. */
+const bodyOf = <E>(
+  { blob: { size }, source, whole }: BlobUpload<E>,
+  offset: number,
+  sent: () => void
+): Effect.Effect<Body<SourceFailure<E>>, SourceFailure<E>> => {
+  // Bytes that are all there were let go only after they had been verified: there is nothing left to run.
+  if (offset === size) return Effect.sync(() => (sent(), empty))
+  return whole === undefined
+    ? Effect.succeed({ _tag: "Stream", content: source(offset, sent), contentType, length: size - offset })
+    : Effect.map(whole, (bytes): Body => (sent(), { _tag: "Bytes", bytes: bytes.subarray(offset), contentType }))
 }
 
 /** On from what the registry has by its own account. Nothing counts as a lost session: its state is unknown then. */

@@ -1,0 +1,62 @@
+/**
+ * The moving of a small blob: read whole, once, into memory, and sent from there to each target that lacks it.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
+import type * as Scope from "effect/Scope"
+import type * as Descriptor from "../../Descriptor.js"
+import * as bytes from "../bytes.js"
+import type { Job } from "./job.js"
+import type { Way } from "./move.js"
+import * as sided from "./sided.js"
+import { atHand, count, isSure, isWrong, logReread, type Member, put, recorded, rereads, started } from "./transfer.js"
+
+export const ways = (
+  job: Job,
+  descriptor: Descriptor.Descriptor,
+  members: ReadonlyArray<Member>
+): Effect.Effect<ReadonlyArray<Way>, never, Scope.Scope> =>
+  Effect.map(shared(read(job, descriptor, rereads)), ({ begin, result }) =>
+    members.map((member): Way => {
+      const needed = Effect.zipRight(begin, started(job, member))
+      // The bytes come while the session is opened, where it is sure that they are needed.
+      const stored = isSure(member)
+        ? Effect.zipRight(needed, put(member, result, identity))
+        : put(member, result, (send) => Effect.zipRight(needed, send))
+      return { move: recorded(member, stored), leave: Effect.void }
+    }))
+
+/** An effect that runs once, in a fiber of the scope, from when it is first wanted. */
+const shared = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.map(Effect.scope, (scope) => {
+    let fiber: Fiber.RuntimeFiber<A, E> | undefined
+    const begin = Effect.suspend(() =>
+      fiber !== undefined ? Effect.void : Effect.map(Effect.forkIn(Effect.interruptible(effect), scope), (forked) => {
+        fiber = forked
+      })
+    )
+    const result: Effect.Effect<A, E> = Effect.suspend(() =>
+      fiber === undefined ? Effect.zipRight(begin, result) : Fiber.join(fiber)
+    )
+    return { begin, result }
+  })
+
+const read = (
+  job: Job,
+  descriptor: Descriptor.Descriptor,
+  tries: number
+): Effect.Effect<Uint8Array, sided.Sided> => {
+  const data = atHand(descriptor)
+  if (data !== undefined) return Effect.succeed(data)
+  return sided.source(bytes.readBlob(job.source, descriptor)).pipe(
+    Effect.tap(() => count(job.source.registry, "download", descriptor.size)),
+    Effect.catchAll((error) =>
+      isWrong(error) && tries > 0
+        ? Effect.zipRight(logReread(error), read(job, descriptor, tries - 1))
+        : Effect.fail(error)
+    )
+  )
+}
