@@ -15,7 +15,7 @@ import {
   UnexpectedStatus
 } from "../../RegistryError.js"
 import { parseErrorBody } from "../errorEntries.js"
-import { collect, watched } from "./body.js"
+import { whole } from "./body.js"
 import type { Arrival } from "./follow.js"
 import { isRateLimit, parseRetryAfter } from "./retry.js"
 import { redact } from "./url.js"
@@ -42,25 +42,25 @@ export interface Refusal {
 export const read = Effect.fnUntraced(function*(
   idle: Duration.Duration,
   method: string,
-  arrival: Pick<Arrival, "abort" | "response" | "url">
+  arrival: Omit<Arrival, "home">
 ): Effect.fn.Return<Refusal> {
-  const { response, url } = arrival
+  const { headers, status, url } = arrival
   const about = { method, url }
   const bytes = method === "HEAD"
     ? new Uint8Array(0)
-    : yield* collect(about, response.headers, watched(about, idle, arrival), maxBody).pipe(
+    : arrival.bytes ?? (yield* whole(about, idle, arrival, maxBody).pipe(
       // inner effects must be interruptible for a timeout to end them where the caller is not
       Effect.interruptible,
       Effect.timeout(idle),
       Effect.orElseSucceed(() => new Uint8Array(0))
-    )
+    ))
   const now = yield* Clock.currentTimeMillis
   return {
     method,
     url,
-    status: response.status,
+    status,
     errors: parseErrorBody(bytes),
-    retryAfter: parseRetryAfter(response.headers["retry-after"], now)
+    retryAfter: parseRetryAfter(headers["retry-after"], now)
   }
 })
 

@@ -78,8 +78,8 @@ export const watched = (
 export const stalled = (about: About, idle: Duration.Duration, what: string): TransportError =>
   failure(about.method, about.url, "Timeout", `nothing moved for ${Duration.format(idle)} in ${what}`)
 
-/** The length that the answer declares, if what comes is what was declared. */
-const declared = (headers: Readonly<Record<string, string | undefined>>): number | undefined => {
+/** The length that an answer declares, if what comes is what was declared. */
+export const declaredLength = (headers: Readonly<Record<string, string | undefined>>): number | undefined => {
   const text = headers["content-length"]
   if (text === undefined || !/^[0-9]{1,15}$/.test(text)) return undefined
   const encoding = headers["content-encoding"]
@@ -88,7 +88,34 @@ const declared = (headers: Readonly<Record<string, string | undefined>>): number
 }
 
 /**
- * The whole body. Fails with `TooLarge` as soon as the limit is passed, with `Reset` when less comes than was declared.
+ * The whole body of an answer, of which a small one may be there already. Fails with `TooLarge` as soon as the limit is
+ * passed, with `Reset` when less comes than was declared.
+ *
+ * @internal
+ */
+export const whole = (
+  about: About,
+  idle: Duration.Duration,
+  arrival: Answered,
+  limit: number
+): Effect.Effect<Uint8Array, TransportError> =>
+  collect(
+    about,
+    arrival.headers,
+    arrival.bytes === undefined ? watched(about, idle, arrival) : ofBytes(arrival.bytes),
+    limit
+  )
+
+/** What a body is read from. */
+interface Answered {
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly response: HttpClientResponse
+  readonly bytes: Uint8Array | undefined
+  readonly abort: Effect.Effect<void>
+}
+
+/**
+ * `whole`, of a body that is pulled.
  *
  * @internal
  */
@@ -99,7 +126,7 @@ export const collect = (
   limit: number
 ): Effect.Effect<Uint8Array, TransportError> =>
   Effect.suspend(() => {
-    const length = about.method === "HEAD" ? undefined : declared(headers)
+    const length = about.method === "HEAD" ? undefined : declaredLength(headers)
     const tooLarge = Effect.suspend(() =>
       Effect.fail(failure(about.method, about.url, "TooLarge", `the body is larger than ${limit} bytes`))
     )

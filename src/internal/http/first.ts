@@ -21,9 +21,9 @@ export const make = (): First => {
   let isKnown = false
   let underWay: Deferred.Deferred<void> | undefined
 
-  const run: First = (effect) =>
+  const run: First = (effect) => Effect.suspend(() => isKnown ? effect(() => {}) : inTurn(effect))
+  const inTurn: First = (effect) =>
     Effect.uninterruptibleMask((restore) => {
-      if (isKnown) return restore(effect(() => {}))
       if (underWay !== undefined) {
         return Effect.zipRight(restore(Deferred.await(underWay)), restore(run(effect)))
       }

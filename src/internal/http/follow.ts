@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
@@ -12,7 +11,7 @@ import { drain } from "./body.js"
 import { failure } from "./failure.js"
 import { distrust, type Host } from "./host.js"
 import { type Failed, final } from "./retry.js"
-import type { Outgoing, Send } from "./send.js"
+import type { Answer, Outgoing, Send } from "./send.js"
 import { resolve, withoutFragment } from "./url.js"
 
 /** @internal */
@@ -28,8 +27,7 @@ export interface Journey<E> extends Omit<Outgoing<E>, "registry"> {
 }
 
 /** @internal */
-export interface Arrival {
-  readonly response: HttpClientResponse
+export interface Arrival extends Answer {
   /** Where the answer came from. */
   readonly url: string
   /** Whether the answer is from the origin that `own` is for, reached without leaving it. */
@@ -47,7 +45,7 @@ const redirects = new Set([301, 302, 303, 307, 308])
  *
  * @internal
  */
-export const inChildScope = <A, E, R>(
+const inChildScope = <A, E, R>(
   effect: (scope: Scope.CloseableScope) => Effect.Effect<A, E, R>,
   keep: (result: A) => boolean
 ): Effect.Effect<A, E, R | Scope.Scope> =>
@@ -69,9 +67,9 @@ interface Next {
 
 /** Where an answer leads, undefined when it is the last one. */
 const next = <E>(journey: Journey<E>, arrival: Arrival): Effect.Effect<Next | undefined, Failed> => {
-  const { response, url } = arrival
-  const location = response.headers["location"]
-  if (!redirects.has(response.status) || journey.accept.includes(response.status) || location === undefined) {
+  const { headers, status, url } = arrival
+  const location = headers["location"]
+  if (!redirects.has(status) || journey.accept.includes(status) || location === undefined) {
     return Effect.succeed(undefined)
   }
   const refuse = (why: string) => Effect.fail(final(failure(journey.method, url, "Redirect", why)))
@@ -85,35 +83,45 @@ const next = <E>(journey: Journey<E>, arrival: Arrival): Effect.Effect<Next | un
     if (why !== undefined) return refuse(`it redirects to ${to.origin}: ${why}`)
   }
   const reads = journey.method === "GET" || journey.method === "HEAD"
-  if (response.status === 303) return Effect.succeed({ to, getInstead: !reads })
+  if (status === 303) return Effect.succeed({ to, getInstead: !reads })
   // What a 301 or 302 means for other methods differs from client to client; 307 and 308 keep method and body (R-004).
-  if (!reads && response.status < 303) return refuse(`a ${journey.method} was redirected with ${response.status}`)
+  if (!reads && status < 303) return refuse(`a ${journey.method} was redirected with ${status}`)
   return Effect.succeed({ to, getInstead: false })
 }
 
 /**
- * Sends the request and follows up to ten redirects. The answer's connection is in the scope; those of the redirects
- * have been let go of.
+ * Sends the request, follows up to ten redirects, and hands the answer on. Its connection stays in the scope when what
+ * comes of it is to be kept; else it is let go of, as are those of the redirects.
  *
  * @internal
  */
-export const follow = <E>(send: Send, journey: Journey<E>): Effect.Effect<Arrival, Failed<E>, Scope.Scope> => {
+export const follow = <E, A, R>(
+  send: Send,
+  journey: Journey<E>,
+  arrived: (arrival: Arrival) => Effect.Effect<A, Failed<E>, R>,
+  keep: (result: A) => boolean
+): Effect.Effect<A, Failed<E>, R | Scope.Scope> => {
+  type Step = { readonly _tag: "End"; readonly result: A } | ({ readonly _tag: "Onward" } & Next)
   const hop = (
     outgoing: Outgoing<E>,
     home: boolean,
     count: number
-  ): Effect.Effect<Arrival, Failed<E>, Scope.Scope> =>
+  ): Effect.Effect<A, Failed<E>, R | Scope.Scope> =>
     Effect.gen(function*() {
       const headers = home ? { ...outgoing.headers, ...journey.own } : outgoing.headers
-      const step = Effect.fnUntraced(function*(scope: Scope.CloseableScope) {
-        const response = yield* send({ ...outgoing, headers })
-        const arrival: Arrival = { response, url: outgoing.url, home, abort: Scope.close(scope, Exit.void) }
-        const onward = yield* next(journey, arrival)
-        if (onward !== undefined) yield* drain(outgoing.method, response.headers, response.stream)
-        return { arrival, onward }
-      })
-      const { arrival, onward } = yield* inChildScope(step, (result) => result.onward === undefined)
-      if (onward === undefined) return arrival
+      const step = (scope: Scope.CloseableScope) =>
+        Effect.flatMap(send({ ...outgoing, headers }), (answer) => {
+          const arrival: Arrival = { ...answer, url: outgoing.url, home, abort: Scope.close(scope, Exit.void) }
+          return Effect.flatMap(next(journey, arrival), (onward): Effect.Effect<Step, Failed<E>, R> =>
+            onward === undefined
+              ? Effect.map(arrived(arrival), (result) => ({ _tag: "End", result }))
+              : Effect.as(drain(outgoing.method, answer.headers, answer.response.stream), {
+                _tag: "Onward",
+                ...onward
+              }))
+        })
+      const onward = yield* inChildScope(step, (result: Step) => result._tag === "End" && keep(result.result))
+      if (onward._tag === "End") return onward.result
       if (count === maxHops) {
         const error = failure(outgoing.method, outgoing.url, "Redirect", `more than ${maxHops} redirects`)
         return yield* Effect.fail(final(error))
@@ -124,13 +132,15 @@ export const follow = <E>(send: Send, journey: Journey<E>): Effect.Effect<Arriva
         method: getInstead ? "GET" : outgoing.method,
         url: withoutFragment(to.href),
         headers: getInstead ? withoutContent(outgoing.headers) : outgoing.headers,
-        body: getInstead ? undefined : outgoing.body
+        body: getInstead ? undefined : outgoing.body,
+        whole: outgoing.whole
       }
       return yield* hop(then, home && to.origin === journey.origin, count + 1)
     })
-  const { body, headers, method } = journey
+  const { body, headers, method, whole } = journey
   const url = withoutFragment(journey.url)
-  return hop({ registry: journey.host.registry, method, url, headers, body }, new URL(url).origin === journey.origin, 0)
+  const registry = journey.host.registry
+  return hop({ registry, method, url, headers, body, whole }, new URL(url).origin === journey.origin, 0)
 }
 
 const withoutContent = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>

@@ -101,18 +101,17 @@ export const make = (concurrency: number, maxPause: Duration.Duration): Limiter 
   let halvings = 0
 
   // A place is held through a pause, so that no more than there are places go on at its end.
-  const ready: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+  const paused: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) =>
     now < pausedUntil
-      ? Effect.zipRight(Effect.sleep(Duration.millis(pausedUntil - now)), ready)
+      ? Effect.zipRight(Effect.sleep(Duration.millis(pausedUntil - now)), paused)
       : Effect.void)
 
+  const accepted = Effect.sync(() => {
+    small.grow()
+    transfers.grow()
+  })
   const taken = (before: number) => (verdict: Verdict): Effect.Effect<void> =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
-      if (verdict._tag === "Accepted") {
-        small.grow()
-        transfers.grow()
-        return
-      }
+    verdict._tag === "Accepted" ? accepted : Effect.map(Clock.currentTimeMillis, (now) => {
       if (before === halvings) {
         halvings++
         small.shrink()
@@ -126,7 +125,8 @@ export const make = (concurrency: number, maxPause: Duration.Duration): Limiter 
 
   return {
     request: (isSmall, attempt) => {
-      const paced = Effect.zipRight(ready, Effect.suspend(() => attempt(taken(halvings))))
+      const now = Effect.suspend(() => attempt(taken(halvings)))
+      const paced = Effect.suspend(() => pausedUntil === 0 ? now : Effect.zipRight(paused, now))
       return isSmall ? small.run(paced) : paced
     },
     transfer: transfers.run,

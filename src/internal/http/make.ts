@@ -17,7 +17,7 @@ import * as Auth from "./auth.js"
 import { collect, drain, drainOnClose, ofBytes, watched } from "./body.js"
 import { failure } from "./failure.js"
 import * as First from "./first.js"
-import { type Arrival, follow, inChildScope } from "./follow.js"
+import { type Arrival, follow, type Journey } from "./follow.js"
 import * as Host from "./host.js"
 import * as Limiter from "./limiter.js"
 import { type Failed, final, fromTransport, isRateLimit, ofAnswer, retrying } from "./retry.js"
@@ -131,12 +131,13 @@ export const makeTransport = Effect.fnUntraced(function*(
     { request }: Prepared<E>,
     arrival: Arrival
   ): Effect.Effect<Response, Failed<E>, Scope.Scope> => {
-    const { response, url } = arrival
+    const { bytes, headers, response, status, url } = arrival
     const about = { method: request.method, url }
     const body: Effect.Effect<Pull, never, Scope.Scope> = request.method === "HEAD"
       ? Effect.succeed(nothing)
+      : bytes !== undefined
+      ? ofBytes(bytes)
       : watched(about, idle, arrival)
-    const { headers, status } = response
     const answer = (pull: Response["pull"]): Response => ({
       status,
       headers,
@@ -150,6 +151,10 @@ export const makeTransport = Effect.fnUntraced(function*(
         Effect.mapError(fromTransport),
         Effect.map((bytes) => answer(ofBytes(bytes)))
       )
+    }
+    // Without a body the answer is over.
+    if (request.method === "HEAD" || bytes !== undefined || headers["content-length"] === "0") {
+      return Effect.succeed(answer(body))
     }
     let touched = false
     const clear = Effect.suspend(() => drain(request.method, headers, response.stream))
@@ -179,24 +184,26 @@ export const makeTransport = Effect.fnUntraced(function*(
     headers["accept-encoding"] = "identity"
     if (authorization.header !== undefined) own["authorization"] = Redacted.value(authorization.header)
     const { accept, body, method } = request
-    const exchange = Effect.gen(function*() {
-      const arrival = yield* follow(send, { method, url, headers, body, host, origin: host.origin, own, accept })
-      const { response } = arrival
+    const arrived = Effect.fnUntraced(function*(
+      arrival: Arrival
+    ): Effect.fn.Return<Outcome, Failed<E>, Scope.Scope> {
       heard(arrival)
-      if (arrival.home) yield* logWarnings(host.registry, response.headers["warning"])
-      if (accept.includes(response.status)) {
-        return { _tag: "Accepted" as const, response: yield* respond(prepared, arrival) }
+      if (arrival.home) yield* logWarnings(host.registry, arrival.headers["warning"])
+      if (accept.includes(arrival.status)) {
+        return { _tag: "Accepted", response: yield* respond(prepared, arrival) }
       }
       return {
-        _tag: "Refused" as const,
+        _tag: "Refused",
         refusal: yield* read(idle, method, arrival),
-        challenge: response.headers["www-authenticate"],
+        challenge: arrival.headers["www-authenticate"],
         home: arrival.home
       }
     })
-    const kept = inChildScope(() => exchange, (outcome: Outcome) => outcome._tag === "Accepted")
+    const whole = request.buffer !== undefined
+    const journey: Journey<E> = { method, url, headers, body, host, origin: host.origin, own, accept, whole }
+    const exchange = follow(send, journey, arrived, ({ _tag }) => _tag === "Accepted")
     return limiterOf(host.registry).request(isSmall(request), (tell) =>
-      Effect.tap(kept, (outcome) => {
+      Effect.tap(exchange, (outcome) => {
         const verdict = verdictOf(outcome)
         return verdict === undefined ? Effect.void : tell(verdict)
       }))
@@ -231,9 +238,9 @@ export const makeTransport = Effect.fnUntraced(function*(
   ): Effect.Effect<Response, Failed<E>, Scope.Scope> =>
     Effect.gen(function*() {
       const { host, request } = prepared
-      const heard = ({ home, response }: Arrival): void => {
-        const challenge = response.headers["www-authenticate"]
-        if (home && response.status === 401 && !auth.isKnown(host)) {
+      const heard = ({ headers, home, status }: Arrival): void => {
+        const challenge = headers["www-authenticate"]
+        if (home && status === 401 && !auth.isKnown(host)) {
           if (challenge === undefined) return
           auth.learn(host, challenge)
         }

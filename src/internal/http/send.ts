@@ -21,7 +21,7 @@ import * as Stream from "effect/Stream"
 import * as RegistryMetrics from "../../RegistryMetrics.js"
 import { count } from "../metrics.js"
 import { CurrentObserver } from "../observer.js"
-import { stalled } from "./body.js"
+import { declaredLength, stalled } from "./body.js"
 import { fromPlatform } from "./failure.js"
 import { type Failed, fromTransport } from "./retry.js"
 import type { Body, Request } from "./transport.js"
@@ -34,10 +34,23 @@ export interface Outgoing<E> {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: Body<E> | undefined
+  /** Whether all of a success is wanted at once. */
+  readonly whole?: boolean | undefined
+}
+
+/** What came back: headers, and a body that is to be read, or has been if it is small and wanted at once. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly response: HttpClientResponse
+  readonly bytes: Uint8Array | undefined
 }
 
 /** @internal */
-export type Send = <E>(outgoing: Outgoing<E>) => Effect.Effect<HttpClientResponse, Failed<E>, Scope.Scope>
+export type Send = <E>(outgoing: Outgoing<E>) => Effect.Effect<Answer, Failed<E>, Scope.Scope>
+
+/** Up to this length, in bytes, a body is taken in together with its headers. */
+const smallBody = 64 * 1024
 
 /** How fast, in bytes a millisecond, a registry is expected to put away an upload before it answers: 10 MiB a second. */
 const storing = 10 * 1024 * 1.024
@@ -136,12 +149,29 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
         )
       observer.onRequest()
       count(RegistryMetrics.requests, 1, { registry, method })
+      let refused: Answer | undefined
+      const exchange = Effect.flatMap(manual(scoped.execute(request)), (response) => {
+        // Read once: the platform makes them anew each time.
+        const { headers, status } = response
+        const answer: Answer = { status, headers, response, bytes: undefined }
+        const length = declaredLength(headers)
+        if (method === "HEAD" || length === undefined || length > smallBody) return Effect.succeed(answer)
+        if (status < 400 && outgoing.whole !== true) return Effect.succeed(answer)
+        if (length === 0) return Effect.succeed({ ...answer, bytes: new Uint8Array(0) })
+        if (status >= 400) refused = answer
+        progress.at = clock.unsafeCurrentTimeMillis()
+        return Effect.map(response.arrayBuffer, (buffer): Answer => ({ ...answer, bytes: new Uint8Array(buffer) }))
+      })
       // Interruptible by the race even where the caller is not, as in the acquisition of a resource; else the loser of
       // the race would be waited for.
       return yield* Effect.raceFirst(
-        Effect.interruptible(manual(scoped.execute(request))),
+        Effect.interruptible(exchange),
         Effect.interruptible(watch(progress, clock, limit))
       ).pipe(
+        // A refusal whose words do not come is one still.
+        Effect.catchAll((error) =>
+          refused === undefined ? Effect.fail(error) : Effect.succeed({ ...refused, bytes: new Uint8Array(0) })
+        ),
         Effect.mapError((error): Failed<E> =>
           progress.failure !== undefined
             ? { cause: progress.failure, retry: undefined }

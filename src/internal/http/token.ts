@@ -13,9 +13,9 @@ import type { Credential } from "../../Credentials.js"
 import { CredentialsError, type RegistryError } from "../../RegistryError.js"
 import { parseJson } from "../json.js"
 import { maxBody, read, type Refusal, toError } from "./answer.js"
-import { collect, watched } from "./body.js"
+import { whole } from "./body.js"
 import * as credentials from "./credential.js"
-import { follow } from "./follow.js"
+import { follow, type Journey } from "./follow.js"
 import { distrust, type Host } from "./host.js"
 import { type Failed, final, fromTransport, ofAnswer, type Policy, retrying } from "./retry.js"
 import * as Scopes from "./scope.js"
@@ -166,7 +166,7 @@ const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answ
     retry: tries++ === 0 ? { reason: "Protocol", retryAfter: undefined, acted: true } : undefined
   })
   const attempt: Effect.Effect<Answer, Failed> = Effect.scoped(Effect.gen(function*() {
-    const arrival = yield* follow<never>(send, {
+    const journey: Journey<never> = {
       method: form.method,
       url: form.url,
       host: wanted.host,
@@ -180,19 +180,18 @@ const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answ
       },
       accept: [],
       // an identity token is for the token server alone, whatever it says
-      stay: form.body !== undefined
-    })
-    const { response, url } = arrival
-    if (response.status !== 200) {
+      stay: form.body !== undefined,
+      whole: true
+    }
+    const arrival = yield* follow(send, journey, Effect.succeed, () => true)
+    const { status, url } = arrival
+    if (status !== 200) {
       const refusal = yield* read(idle, form.method, arrival)
       const retry = ofAnswer(refusal.status, refusal.errors, refusal.retryAfter)
       if (retry === undefined) return { _tag: "Refused" as const, refusal }
       return yield* Effect.fail<Failed>({ ...final(toError(refusal, credentials.describe(wanted.credential))), retry })
     }
-    const bytes = yield* Effect.mapError(
-      collect(about, response.headers, watched(about, idle, arrival), maxBody),
-      fromTransport
-    )
+    const bytes = yield* Effect.mapError(whole(about, idle, arrival, maxBody), fromTransport)
     const answer = parseJson(bytes)
     if (!Predicate.isRecord(answer)) return yield* Effect.fail(garbled(unusable(wanted, url, "is no JSON object")))
     const text = tokenOf(answer)
