@@ -5,6 +5,8 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type { BlobResult } from "../../Copy.js"
@@ -17,14 +19,6 @@ import type { Job } from "./job.js"
 import { moveTogether } from "./move.js"
 import * as sided from "./sided.js"
 import * as Target from "./target.js"
-
-/** A blob that some targets may lack. */
-export interface Need {
-  readonly descriptor: Descriptor.Descriptor
-  readonly targets: Set<Target.Target>
-}
-
-export type Needs = Map<Digest.Digest, Need>
 
 /** What is to be done with a blob for one target. `Ask` is done by way of a mount that tells whether it is there. */
 export type Action =
@@ -53,49 +47,94 @@ const mountSource = ({ mountFrom, source }: Job, { repository }: Target.Target, 
   return candidates.find((name) => name !== repository.name)
 }
 
-/** Decides what is to be done, by one question to the registry where nothing else tells. */
+/** What is to be done, where nothing need be asked to know it. */
+const known = (
+  { mountSource, target }: { readonly mountSource: string | undefined; readonly target: Target.Target },
+  blob: Descriptor.Descriptor,
+  dryRun: boolean
+): Action | undefined => {
+  const { repository } = target
+  if (MediaType.isNonDistributable(blob.mediaType)) return { _tag: "NotDistributable" }
+  if (target.isSource || repository.session.hasSeen(repository.registry, repository.name, blob.digest)) {
+    return { _tag: "Exists" }
+  }
+  if (dryRun) return undefined
+  if (mountSource !== undefined) return { _tag: "Mount", from: mountSource }
+  return repository.mountTells === true ? { _tag: "Ask" } : undefined
+}
+
+/** Decides what is to be done, by one question to the registry where nothing else tells; the question is on its way. */
 const decide = (
   job: Job,
   target: Target.Target,
   blob: Descriptor.Descriptor,
   dryRun: boolean
-): Effect.Effect<Action, sided.Sided> => {
-  const { repository } = target
-  if (MediaType.isNonDistributable(blob.mediaType)) return Effect.succeed({ _tag: "NotDistributable" })
-  if (target.isSource) return Effect.succeed({ _tag: "Exists" })
-  if (repository.session.hasSeen(repository.registry, repository.name, blob.digest)) {
-    return Effect.succeed({ _tag: "Exists" })
-  }
-  const from = mountSource(job, target, blob.digest)
-  const otherwise: Action = from === undefined ? { _tag: "Upload" } : { _tag: "Mount", from }
-  if (!dryRun && from !== undefined) return Effect.succeed(otherwise)
-  if (!dryRun && repository.mountTells === true) return Effect.succeed({ _tag: "Ask" })
-  return Effect.map(
-    sided.destination(job.once(repository, `blob ${blob.digest}`, repository.hasBlob(blob.digest))),
-    (isThere) => isThere ? { _tag: "Exists" } : otherwise
-  )
+): Effect.Effect<Effect.Effect<Option.Option<Action>>> =>
+  Effect.suspend(() => {
+    const from = mountSource(job, target, blob.digest)
+    const action = known({ mountSource: from, target }, blob, dryRun)
+    if (action !== undefined) return Effect.succeed(Effect.succeedSome(action))
+    const { repository } = target
+    const asked = Effect.map(
+      sided.destination(job.once(repository, `blob ${blob.digest}`, repository.hasBlob(blob.digest))),
+      (isThere): Action =>
+        isThere ? { _tag: "Exists" } : from === undefined ? { _tag: "Upload" } : { _tag: "Mount", from }
+    )
+    return Effect.map(Effect.forkIn(Target.during(target, asked), job.scope), Fiber.join)
+  })
+
+/** Finds out what is to be done with blobs while more of them become known. */
+export interface Inspection {
+  /** These targets may lack the blob. */
+  readonly need: (descriptor: Descriptor.Descriptor, targets: Iterable<Target.Target>) => Effect.Effect<void>
+  /** What is to be done with each blob for each target that is still alive. */
+  readonly tasks: Effect.Effect<ReadonlyArray<Task>>
 }
 
-/** What is to be done with each blob for each target that is still alive. */
-export const inspect = (job: Job, needs: Needs, dryRun: boolean): Effect.Effect<ReadonlyArray<Task>> =>
-  Effect.map(
-    Effect.forEach(
-      [...needs.values()].flatMap(({ descriptor, targets }) => [...targets].map((target) => ({ descriptor, target }))),
-      ({ descriptor, target }) =>
-        Effect.flatMap(
-          Target.during(target, decide(job, target, descriptor, dryRun)),
-          Option.match({
-            onNone: () => Effect.succeed([]),
-            onSome: (action) =>
-              Effect.map(Deferred.make<void>(), (there): ReadonlyArray<Task> => [{ target, descriptor, action, there }])
-          })
-        ),
-      { concurrency: 64 }
-    ),
-    (tasks) => tasks.flat()
-  )
+interface Need {
+  readonly descriptor: Descriptor.Descriptor
+  readonly actions: Map<Target.Target, Effect.Effect<Option.Option<Action>>>
+}
 
-/** Carries out what `inspect` found, the largest blobs first. */
+export const inspection = (job: Job, dryRun: boolean): Inspection => {
+  const needs = new Map<Digest.Digest, Need>()
+  const isDistributable = ({ mediaType }: Descriptor.Descriptor) => !MediaType.isNonDistributable(mediaType)
+
+  const need: Inspection["need"] = (descriptor, targets) =>
+    Effect.suspend(() => {
+      let it = needs.get(descriptor.digest)
+      const all = new Set(targets)
+      // What one manifest calls not to be distributed another may distribute, and then it must come along.
+      if (it === undefined || (isDistributable(descriptor) && !isDistributable(it.descriptor))) {
+        for (const target of it?.actions.keys() ?? []) all.add(target)
+        needs.set(descriptor.digest, it = { descriptor, actions: new Map() })
+      }
+      const { actions, descriptor: named } = it
+      return Effect.forEach(
+        [...all].filter((target) => !actions.has(target)),
+        (target) => Effect.map(decide(job, target, named, dryRun), (action) => actions.set(target, action)),
+        { discard: true }
+      )
+    })
+
+  const tasks = Effect.suspend(() =>
+    Effect.forEach(
+      [...needs.values()].flatMap(({ actions, descriptor }) =>
+        Array.from(actions, ([target, action]) => ({ target, descriptor, action }))
+      ),
+      ({ action, descriptor, target }) =>
+        Effect.map(
+          action,
+          Option.map((action): Task => {
+            return { target, descriptor, action, there: Deferred.unsafeMake(FiberId.none) }
+          })
+        )
+    )
+  )
+  return { need, tasks: Effect.map(tasks, (all) => all.flatMap(Option.toArray)) }
+}
+
+/** Carries out what was found, the largest blobs first. */
 export const move = Effect.fnUntraced(function*(job: Job, tasks: ReadonlyArray<Task>): Effect.fn.Return<void> {
   const groups = new Map<Digest.Digest, { readonly descriptor: Descriptor.Descriptor; readonly tasks: Array<Task> }>()
   for (const task of tasks) {

@@ -22,6 +22,8 @@ export interface Job {
   readonly source: Repository.Repository
   readonly mountFrom: ReadonlyArray<string>
   readonly concurrency: number
+  /** Ends with the run, and what was forked into it. */
+  readonly scope: Scope.Scope
   /** Places for blobs whose bytes take time. */
   readonly places: Effect.Semaphore
   readonly emit: Emit
@@ -89,6 +91,7 @@ export const run = <A, E, R>(
       source,
       mountFrom,
       concurrency,
+      scope: yield* Effect.scope,
       places: yield* Effect.makeSemaphore(concurrency),
       emit: emit ?? (() => {}),
       meter: emit === undefined ? progress.none : yield* progress.make(emit, progressInterval),

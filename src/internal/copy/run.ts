@@ -69,7 +69,8 @@ const prepare = Effect.fnUntraced(function*(
   const concerned = referrers.isWanted(options) ? having("Absent", "There") : writers
   if (concerned.length === 0) return { root, targets, main: undefined, first: [], tasks: [] }
 
-  const whole = tree.make(self, root.changes)
+  const inspection = blobs.inspection(self, dryRun)
+  const whole = tree.make(self, root.changes, inspection.need)
   const manifest = root.manifest ?? (yield* whole.manifest(descriptor))
   // The HEAD answered with a type; the manifest itself has the last word.
   yield* roots.checkKind(source, manifest, options)
@@ -81,7 +82,7 @@ const prepare = Effect.fnUntraced(function*(
       ? referrers.gather(self, whole, manifest, concerned, options)
       : Effect.succeed([])
   ], { concurrency: 2 })
-  const tasks = yield* blobs.inspect(self, whole.needs, dryRun)
+  const tasks = yield* inspection.tasks
   return { root, targets, main, first, tasks }
 })
 

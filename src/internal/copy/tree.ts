@@ -10,7 +10,7 @@ import type * as Digest from "../../Digest.js"
 import * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
 import * as limits from "../limits.js"
-import type { Needs } from "./blobs.js"
+import type { Inspection } from "./blobs.js"
 import type { Job } from "./job.js"
 import * as sided from "./sided.js"
 import * as Target from "./target.js"
@@ -38,7 +38,6 @@ const manifestConcurrency = 16
 
 export interface Tree {
   /** Blobs that targets may lack, by what has been read so far. */
-  readonly needs: Needs
   /** A manifest of the source, or a rewritten one, read once however often it is asked for. */
   readonly manifest: (descriptor: Descriptor.Descriptor) => Effect.Effect<Manifest.Manifest, sided.Sided>
   /** What a manifest of the copy itself names, as far as it is copied. */
@@ -71,8 +70,8 @@ const has = (
     sided.destination
   )
 
-export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree => {
-  const needs: Needs = new Map()
+/** `need` is told of each blob below what is copied as soon as it is known. */
+export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: Inspection["need"]): Tree => {
   const budget = limits.makeBudget()
   const manifests = new Map<Digest.Digest, Effect.Effect<Manifest.Manifest, sided.Sided>>()
   const nodes = new Map<string, Effect.Effect<Option.Option<Node>>>()
@@ -103,15 +102,6 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree =>
     )
   }
 
-  const need = (descriptor: Descriptor.Descriptor, targets: ReadonlyArray<Target.Target>): void => {
-    const known = needs.get(descriptor.digest)
-    const all = new Set([...known?.targets ?? [], ...targets])
-    // What one manifest calls not to be distributed another may distribute, and then it must come along.
-    const isKnown = known !== undefined &&
-      (!MediaType.isNonDistributable(known.descriptor.mediaType) || MediaType.isNonDistributable(descriptor.mediaType))
-    needs.set(descriptor.digest, { descriptor: isKnown ? known.descriptor : descriptor, targets: all })
-  }
-
   /** What an index names: nothing where all targets have it, a manifest, or a blob. */
   type Child = Option.Option<Node | "blob">
 
@@ -137,7 +127,7 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree =>
       if (Option.isSome(content.value)) {
         return Option.some(yield* inside(content.value.value, lacking, depth, isPart, undefined))
       }
-      need(descriptor, lacking)
+      yield* need(descriptor, lacking)
       return Option.some("blob")
     })
     // For whom it is asked is a part of the question.
@@ -158,7 +148,7 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree =>
       (effect) => Target.forAll(targets, effect)
     )
     if (Option.isNone(entered)) return { manifest: content, tag, targets, blobs: [], children: [] }
-    for (const blob of blobs) need(blob, targets)
+    for (const blob of blobs) yield* need(blob, targets)
     const found = yield* Effect.forEach(
       named,
       (entry) => Effect.map(child(entry, targets, depth + 1, isPart), (child) => ({ entry, child })),
@@ -176,7 +166,6 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes): Tree =>
   })
 
   return {
-    needs,
     manifest,
     children,
     below: (content, targets, { isPart, tag }) => inside(content, targets, 1, isPart, tag)

@@ -23,13 +23,10 @@ export const hasBlob = (remote: Remote) =>
         registry: remote.registry,
         url,
         scopes: readScopes(remote),
-        accept: [200],
+        // No error is made of the answer that most blobs get.
+        accept: [200, 404],
         replay: true
-      }).pipe(
-        Effect.scoped,
-        Effect.as(true),
-        Effect.catchIf((error) => isStatus(error, 404), () => Effect.succeed(false))
-      )
+      }).pipe(Effect.scoped, Effect.map(({ status }) => status === 200))
     const there = yield* ask("HEAD").pipe(
       Effect.catchTags({
         UnexpectedStatus: (error) => isStatus(error, 408, 502, 503, 504) ? Effect.fail(error) : ask("GET"),
