@@ -13,6 +13,7 @@ import * as sided from "./sided.js"
 import * as slots from "./slots.js"
 import * as small from "./small.js"
 import * as Target from "./target.js"
+import { together } from "./together.js"
 import type { Member, Moved } from "./transfer.js"
 
 /** Up to this size, in bytes, a blob's requests cost more than its bytes do: it is held in memory. */
@@ -45,7 +46,7 @@ export const moveTogether = (
   descriptor: Descriptor.Descriptor,
   group: ReadonlyArray<Task>,
   onMoved: (task: Task, moved: Moved) => Effect.Effect<unknown>
-): Effect.Effect<void> =>
+): Effect.Effect<unknown> =>
   Effect.suspend(() => {
     // Of targets in one repository the first gets the blob, and with it the others.
     const leaders = new Map<string, Task>()
@@ -59,15 +60,10 @@ export const moveTogether = (
       Target.during(task.target, Effect.flatMap(once(task, move), (moved) => onMoved(task, moved)))
     const first = [...leaders.values()]
     return Effect.scoped(Effect.flatMap(ways(job, descriptor, first), (all) =>
-      Effect.all([
-        ...first.map((task, index) => {
-          const way = all[index]
-          return way === undefined
-            ? Effect.dieMessage("a member without a way")
-            : Effect.ensuring(bring(task, way.move), way.leave)
-        }),
-        ...followers.map((task) => bring(task, alone(job, task)))
-      ], { concurrency: "unbounded", discard: true })))
+      together([...first, ...followers], (task, index) => {
+        const way = all[index]
+        return way === undefined ? bring(task, alone(job, task)) : Effect.ensuring(bring(task, way.move), way.leave)
+      })))
   })
 
 /** Sends what is not there although it was taken to be. */

@@ -13,6 +13,7 @@ import type { Job } from "./job.js"
 import { again } from "./move.js"
 import * as sided from "./sided.js"
 import * as Target from "./target.js"
+import { together } from "./together.js"
 import type { Node } from "./tree.js"
 
 /** The manifests of a target, each once its blobs and its children are there; `first` come before the root. */
@@ -22,7 +23,7 @@ export const push = (
   tasks: ReadonlyArray<Task>,
   root: Node | undefined,
   first: ReadonlyArray<Node>
-): Effect.Effect<void, sided.Sided> => {
+): Effect.Effect<unknown, sided.Sided> => {
   const there = new Map<Digest.Digest, Deferred.Deferred<void>>()
   for (const task of tasks) if (task.target === target) there.set(task.descriptor.digest, task.there)
   const known = new Map<Node, Effect.Effect<void, sided.Sided>>()
@@ -38,26 +39,19 @@ export const push = (
       })
     })
 
-  const each = (nodes: ReadonlyArray<Node>) =>
-    Effect.forEach(nodes.filter(({ targets }) => targets.includes(target)), once, {
-      concurrency: "unbounded",
-      discard: true
-    })
+  const each = (nodes: ReadonlyArray<Node>) => together(nodes.filter(({ targets }) => targets.includes(target)), once)
 
   const whole = (node: Node): Effect.Effect<void, sided.Sided> =>
-    Effect.all([
-      each(node.children),
-      Effect.forEach(node.blobs, ({ digest }) => {
+    each(node.children).pipe(
+      Effect.zipRight(Effect.forEach(node.blobs, ({ digest }) => {
         const one = there.get(digest)
         return one === undefined ? Effect.void : Deferred.await(one)
-      }, { discard: true })
-    ], { concurrency: 2, discard: true }).pipe(Effect.zipRight(put(job, target, node)))
+      }, { discard: true })),
+      Effect.zipRight(put(job, target, node))
+    )
 
   const ours = root !== undefined && root.targets.includes(target) ? root : undefined
-  const before = Effect.all([each(first), ours === undefined ? Effect.void : each(ours.children)], {
-    concurrency: 2,
-    discard: true
-  })
+  const before = each([...first, ...ours?.children ?? []])
   return ours === undefined ? before : Effect.zipRight(before, once({ ...ours, tag: target.destination.tag }))
 }
 

@@ -4,7 +4,6 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { CopyFailure, CopyResult, Destination, Endpoint, Options, Outcome, Plan, Selection } from "../../Copy.js"
 import { CopyEvent } from "../../CopyEvent.js"
@@ -19,6 +18,7 @@ import * as referrers from "./referrers.js"
 import * as roots from "./root.js"
 import * as sided from "./sided.js"
 import * as Target from "./target.js"
+import { together } from "./together.js"
 import * as tree from "./tree.js"
 
 /** All that is known before anything is written. */
@@ -49,7 +49,7 @@ const prepare = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Prepared, sided.Sided | PlatformNotFound | ParsePlatformError> {
   const [root, found] = yield* Effect.all([
     roots.find(source, options),
-    Effect.forEach(all, (target) => Target.during(target, existing.find(target)), { concurrency: "unbounded" })
+    together(all, (target) => Target.during(target, existing.find(target)))
   ], { concurrency: 2 })
   const { descriptor } = root
   yield* Effect.annotateCurrentSpan("digest", descriptor.digest)
@@ -74,14 +74,13 @@ const prepare = Effect.fnUntraced(function*(
   const manifest = root.manifest ?? (yield* whole.manifest(descriptor))
   // The HEAD answered with a type; the manifest itself has the last word.
   yield* roots.checkKind(source, manifest, options)
-  const [main, first] = yield* Effect.all([
-    writers.length === 0
-      ? Effect.succeed(undefined)
-      : Effect.map(whole.below(manifest, writers, { isPart: true }), (node): tree.Node => node),
-    referrers.isWanted(options)
-      ? referrers.gather(self, whole, manifest, concerned, options)
-      : Effect.succeed([])
-  ], { concurrency: 2 })
+  const below = writers.length === 0 ? undefined : whole.below(manifest, writers, { isPart: true })
+  const [main, first] = referrers.isWanted(options)
+    ? yield* Effect.all(
+      [below ?? Effect.succeed(undefined), referrers.gather(self, whole, manifest, concerned, options)],
+      { concurrency: 2 }
+    )
+    : [below === undefined ? undefined : yield* below, []]
   const tasks = yield* inspection.tasks
   return { root, targets, main, first, tasks }
 })
@@ -120,7 +119,7 @@ const carryOut = (
 ): Effect.Effect<ReadonlyMap<Target.Target, CopyResult>> => {
   const { first, main, targets, tasks } = prepared
   const results = new Map<Target.Target, CopyResult>()
-  const each = Effect.forEach(targets, ([target, verdict]) =>
+  const each = together([...targets], ([target, verdict]) =>
     Effect.map(
       Target.during(target, push(self, target, tasks, main, first)),
       Option.map(() => {
@@ -128,18 +127,9 @@ const carryOut = (
         results.set(target, result)
         self.emit(CopyEvent.Completed({ destination: target.name, result }))
       })
-    ), { concurrency: "unbounded", discard: true })
-  // Whoever waits for a blob that is moved waits for the mover: when that dies, it must not be for ever.
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      Effect.fork(restore(blobs.move(self, tasks))),
-      (mover) =>
-        restore(Effect.raceFirst(each, Effect.zipRight(Fiber.join(mover), Effect.never))).pipe(
-          Effect.onExit(() => Fiber.interrupt(mover)),
-          Effect.as(results)
-        )
-    )
-  )
+    ))
+  // What waits for a blob that is moved ends with the moving, should that die.
+  return Effect.as(Effect.all([each, blobs.move(self, tasks)], { concurrency: 2, discard: true }), results)
 }
 
 /** What each write checks as well; here before anything is asked of anybody. */

@@ -25,6 +25,7 @@ import { declaredLength, stalled } from "./body.js"
 import { fromPlatform } from "./failure.js"
 import { type Failed, fromTransport } from "./retry.js"
 import type { Body, Request } from "./transport.js"
+import * as Watchdog from "./watchdog.js"
 
 /** @internal */
 export interface Outgoing<E> {
@@ -95,15 +96,11 @@ const noted = <E>(content: Stream.Stream<Uint8Array, E>, progress: Progress<E>, 
     )
   }))
 
-/** Fails when nothing has moved for `idle`, and for as much longer as the registry may need to store what it got. */
-const watch = <E>(progress: Progress<E>, clock: Clock.Clock, idle: number): Effect.Effect<never, "stalled"> =>
-  Effect.suspend(() => {
-    const grace = progress.ended ? Math.floor(progress.sent / storing) : 0
-    const rest = progress.waiting ? idle : progress.at + idle + grace - clock.unsafeCurrentTimeMillis()
-    return rest <= 0
-      ? Effect.fail("stalled" as const)
-      : Effect.zipRight(Effect.sleep(Duration.millis(rest)), watch(progress, clock, idle))
-  })
+/** Milliseconds until nothing has moved for `idle`, and for as long as the registry may need to store what it got. */
+const restOf = <E>(progress: Progress<E>, idle: number) => (now: number): number => {
+  const grace = progress.ended ? Math.floor(progress.sent / storing) : 0
+  return progress.waiting ? idle : progress.at + idle + grace - now
+}
 
 /**
  * The client as the transport uses it. The scope is tied to the very request that is sent, innermost, so that closing it
@@ -125,6 +122,7 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
     })
   )
   const limit = Duration.toMillis(idle)
+  const watchdog = Watchdog.make()
 
   return <E>(outgoing: Outgoing<E>) =>
     Effect.gen(function*() {
@@ -162,12 +160,7 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
         progress.at = clock.unsafeCurrentTimeMillis()
         return Effect.map(response.arrayBuffer, (buffer): Answer => ({ ...answer, bytes: new Uint8Array(buffer) }))
       })
-      // Interruptible by the race even where the caller is not, as in the acquisition of a resource; else the loser of
-      // the race would be waited for.
-      return yield* Effect.raceFirst(
-        Effect.interruptible(exchange),
-        Effect.interruptible(watch(progress, clock, limit))
-      ).pipe(
+      return yield* watchdog.guard(exchange, restOf(progress, limit)).pipe(
         // A refusal whose words do not come is one still.
         Effect.catchAll((error) =>
           refused === undefined ? Effect.fail(error) : Effect.succeed({ ...refused, bytes: new Uint8Array(0) })
