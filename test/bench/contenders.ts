@@ -54,6 +54,7 @@ export const commands =
 
 export const ourName = "effect-oci"
 export const runningName = "effect-oci, the second copy of a running program"
+export const indexFloorName = "floor: undici alone, the second copy of a running program"
 export const floorName = "floor: undici alone, GET to sha256 to PUT"
 
 const node = `Node ${process.versions.node}`
@@ -74,9 +75,8 @@ export const ours = Effect.map(run(process.execPath, [main, "--version"]), (outp
   }
 })
 
-/** The client in a program that has copied once before. */
-export const running = Effect.map(script("running.ts"), (file): Contender => ({
-  name: runningName,
+const second = (name: string, file: string): Omit<Contender, "cases"> => ({
+  name,
   version: node,
   commands: (job) =>
     job.kind !== "copy" || job.warm === undefined ? [] : [[
@@ -87,7 +87,12 @@ export const running = Effect.map(script("running.ts"), (file): Contender => ({
       job.copy.source,
       job.copy.destination
     ]],
-  twice: true,
+  twice: true
+})
+
+/** The client in a program that has copied once before. */
+export const running = Effect.map(script("running.ts"), (file): Contender => ({
+  ...second(runningName, file),
   // Of a large image warm code is little, and the disk is still busy with the first copy.
   cases: ["slow-index", "slow-again", "small", "shipped"]
 }))
@@ -117,6 +122,12 @@ export const floor = Effect.map(script("floor.ts"), (file): Contender => ({
   version: node,
   commands: (job) => each(job, ({ destination, source }) => [process.execPath, file, source, destination]),
   cases: ["large"]
+}))
+
+/** What Node itself takes for an index in a program that has copied once before. */
+export const indexFloor = Effect.map(script("floorIndex.ts"), (file): Contender => ({
+  ...second(indexFloorName, file),
+  cases: ["slow-index", "small"]
 }))
 
 const asset = (name: string) => fileURLToPath(new URL(name, import.meta.url))

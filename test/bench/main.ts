@@ -33,6 +33,7 @@ const bench = Effect.fnUntraced(function*(options: Options) {
     yield* Contenders.batch,
     yield* Contenders.fanOut,
     yield* Contenders.floor,
+    yield* Contenders.indexFloor,
     ...peers,
     ...(typeof go === "object" ? [go] : [])
   ]
