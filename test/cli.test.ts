@@ -160,9 +160,10 @@ describe("effect-oci", () => {
         yield* cli(["digest", "--cred", `ci:${secret}`, `${host}/app:1.0`]),
         yield* cli(["digest", `--password=${secret}`, `${host}/app:1.0`]),
         yield* cli(["digest", `https://ci:${secret}@${host}/app:1.0`]),
-        yield* cli(["index", "create", `${host}/app:x`, `https://ci:${secret}@${host}/app:1.0`])
+        yield* cli(["index", "create", `${host}/app:x`, `https://ci:${secret}@${host}/app:1.0`]),
+        yield* cli(["copy", `${host}/app:1.0`, `${host}/app:x`, `--if-exists=https://ci:${secret}@${host}`])
       ]
-      assert.deepStrictEqual(results.map(({ code }) => code), [1, 1, 2, 2, 2, 2, 2, 2])
+      assert.deepStrictEqual(results.map(({ code }) => code), [1, 1, 2, 2, 2, 2, 2, 2, 2])
       for (const { err, out } of results) {
         assert.notStrictEqual(err, "")
         assert.notInclude(out + err, "hunter2")
@@ -204,17 +205,21 @@ describe("effect-oci", () => {
         [["exists", "registry.invalid/a@sha256:short"], /reference/],
         [["tags", "registry.invalid/UPPER"], /reference/],
         [["index", "create", "registry.invalid/a"], /PLATFORM=REF/],
-        [["index", "create", "registry.invalid/a", "registry.invalid/b"], /PLATFORM=REF/],
+        [["index", "create", "registry.invalid/a", "registry.invalid/b"], /^"registry.invalid\/b" is not PLATFORM=REF/],
+        [["index", "create", "registry.invalid/a", "linux/amd64="], /^"linux\/amd64=" is not PLATFORM=REF/],
         [["index", "create", "registry.invalid/a", "non sense=registry.invalid/b"], /platform "non sense"/],
         [["index", "create", "registry.invalid/a", "linux/amd64=UPPER"], /manifest reference/],
-        [["index", "create", "registry.invalid/a", "linux/arm64=a", "linux/arm64/v8=b"], /more than one/],
+        [
+          ["index", "create", "registry.invalid/a", "linux/arm64=a", "linux/arm64/v8=b"],
+          /one image .*: "linux\/arm64" and /
+        ],
         [
           ["index", "create", "--src-creds", "ci", "registry.invalid/a", "linux/amd64=one.invalid/b", "linux/arm64=b"],
           /--src-creds is for one registry/
         ],
-        [["index", "create", "--format", "tar", "registry.invalid/a", "linux/amd64=b"], /docker, oci/],
-        [["serve", "--port", "70000"], /--port/],
-        [["serve", "--port", "many"], /port|integer/],
+        [["index", "create", "--format", "tar", "registry.invalid/a", "linux/amd64=b"], /docker, oci, and "tar"/],
+        [["serve", "--port", "70000"], /--port must be .*, and "70000" is not/],
+        [["serve", "--port", "many"], /--port must be .*, and "many" is not/],
         [["cpoy", "registry.invalid/a", "registry.invalid/b"], /subcommand/]
       ]
       for (const [args, told] of wrong) {

@@ -9,6 +9,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import { mask } from "../internal/reference.js"
 import { printable } from "../internal/text.js"
 
 /** Wrong usage that only the command itself can see; the message must not quote a secret. */
@@ -22,6 +23,9 @@ export class Reported extends Data.TaggedError("Reported")<{}> {}
 
 /** 0 is success; 130 is what a shell calls a process that Ctrl-C ended. */
 export const exitCodes = { failed: 1, usage: 2, interrupted: 130 } as const
+
+/** What was typed, as a message may show it: what could be a password in it is masked. */
+export const quoted = (typed: string): string => JSON.stringify(printable(mask(typed).shown, 128))
 
 const usage = new Set(["UsageError", "ParseReferenceError", "ParsePlatformError", "InvalidInput"])
 

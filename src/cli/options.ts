@@ -8,8 +8,8 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
-import { UsageError } from "./failure.js"
+import * as Option from "effect/Option"
+import { quoted, UsageError } from "./failure.js"
 
 /**
  * A positional argument. `@effect/cli` takes an option it does not know for an argument; nothing that this command takes
@@ -56,23 +56,50 @@ export const words = (argv: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<
 export const flag = (name: string, description: string): Options.Options<boolean> =>
   Options.boolean(name).pipe(Options.withDescription(description))
 
+/** A value that `read` understands; `wanted` says what it understands. */
+const parsed = <A>(
+  name: string,
+  placeholder: string,
+  description: string,
+  wanted: string,
+  read: (value: string) => Option.Option<A>
+): Options.Options<A> =>
+  Options.mapEffect(
+    named(name, placeholder, description),
+    (value) =>
+      Effect.mapError(read(value), () =>
+        ValidationError.invalidValue(HelpDoc.p(`--${name} must be ${wanted}, and ${quoted(value)} is not`)))
+  )
+
+const wholeNumber = (least: number, most: number) => (value: string): Option.Option<number> =>
+  /^\d+$/.test(value) && Number(value) >= least && Number(value) <= most
+    ? Option.some(Number(value))
+    : Option.none()
+
 /** A whole number above 0. */
 export const count = (name: string, description: string): Options.Options<Option.Option<number>> =>
-  Options.integer(name).pipe(
-    Options.withPseudoName("N"),
-    Options.withDescription(description),
-    Options.mapEffect((value) =>
-      value > 0
-        ? Effect.succeed(value)
-        : Effect.fail(ValidationError.invalidValue(HelpDoc.p(`--${name} must be a whole number above 0`)))
-    ),
-    Options.optional
+  Options.optional(
+    parsed(name, "N", description, "a whole number above 0", wholeNumber(1, Number.MAX_SAFE_INTEGER))
+  )
+
+/** One of a few words. */
+export const choice = <const A extends string>(
+  name: string,
+  words: ReadonlyArray<A>,
+  description: string
+): Options.Options<Option.Option<A>> =>
+  Options.optional(
+    parsed(name, words.join("|"), description, `one of ${words.join(", ")}`, (value) =>
+      Option.fromNullable(words.find((word) =>
+        word === value
+      )))
   )
 
 export const plainHttp = repeated(
   "plain-http",
   "HOST",
-  "Speak http instead of https with this registry. Loopback hosts are spoken to in http anyway."
+  "Speak http instead of https with this registry. May be given several times. Loopback hosts are spoken to in http " +
+    "anyway."
 )
 
 export const platform = named(
@@ -105,13 +132,10 @@ export const sourceCreds = user(logins.source, "the registry that is read")
 export const destinationCreds = user(logins.destination, "the registry that is written to")
 
 /** A port to listen on; 0 lets the system choose. */
-export const port = Options.integer("port").pipe(
-  Options.withPseudoName("PORT"),
-  Options.withDescription("The port to listen on, on 127.0.0.1; 0 takes a free one."),
-  Options.withDefault(5000),
-  Options.mapEffect((value) =>
-    value >= 0 && value <= 65535
-      ? Effect.succeed(value)
-      : Effect.fail(ValidationError.invalidValue(HelpDoc.p("--port must be from 0 to 65535")))
-  )
-)
+export const port = parsed(
+  "port",
+  "PORT",
+  "The port to listen on, on 127.0.0.1; 0 takes a free one. 5000 by default.",
+  "a port from 0 to 65535",
+  wholeNumber(0, 65_535)
+).pipe(Options.withDefault(5000))

@@ -4,7 +4,6 @@
  * @internal
  */
 import type * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Copy from "../Copy.js"
@@ -26,27 +25,29 @@ export const config = {
       "are not copied. Only some registries take that."
   ),
   noAttestations: options.flag("no-attestations", "Leave out the attestations that BuildKit puts into an index."),
-  referrers: Options.choice("referrers", ["none", "direct", "recursive"]).pipe(
-    Options.withDescription(
-      "Whether to copy what refers to the copied images too, like signatures and software bills of materials: " +
-        "direct copies that, recursive also what refers to it in turn. Without this option: none."
-    ),
-    Options.optional
+  referrers: options.choice(
+    "referrers",
+    ["none", "direct", "recursive"],
+    "Whether to copy what refers to the copied images too, like signatures and software bills of materials: direct " +
+      "copies that, recursive also what refers to it in turn. none by default."
   ),
   digestTags: options.flag(
     "digest-tags",
-    "Copy what cosign keeps under tags of digests too (sha256-….sig, .att, .sbom). Goes without saying when referrers " +
-      "are copied."
+    "Copy what cosign keeps under tags of digests too (sha256-….sig, .att, .sbom). --referrers direct and recursive do " +
+      "so anyway."
   ),
-  ifExists: Options.choice("if-exists", ["overwrite", "skip", "fail"]).pipe(
-    Options.withDescription(
-      "What to do when the destination's tag names something else: overwrite it, skip the copy, or fail. Without this " +
-        "option: overwrite."
-    ),
-    Options.optional
+  ifExists: options.choice(
+    "if-exists",
+    ["overwrite", "skip", "fail"],
+    "What to do when the destination's tag names something else: overwrite it, skip the copy, or fail. overwrite by " +
+      "default."
   ),
   concurrency: options.count("concurrency", "How many blobs to move at once. 6 by default."),
-  quiet: options.flag("quiet", "Show neither progress nor a summary; only failures.")
+  quiet: options.flag(
+    "quiet",
+    "On standard error leave out the progress, the tries again, other warnings and the summary. Failures are still told " +
+      "there, and that there is no tag for a sync; standard output stays as it is."
+  )
 } satisfies Command.Command.Config
 
 type Parsed = Command.Command.ParseConfig<typeof config>

@@ -59,14 +59,15 @@ const matcher = (field: string, patterns: ReadonlyArray<string | RegExp>): Effec
 }
 
 const range = (input: string): Effect.Effect<Matcher, InvalidInput> => {
-  const refuse = (reason: string) => new InvalidInput({ field: "semver", reason })
-  if (typeof input !== "string" || input.trim() === "") return refuse("it is empty; * is every version")
-  if (input.length > maximumRange) return refuse(`it is longer than ${maximumRange} characters`)
+  const refuse = (reason: string) =>
+    new InvalidInput({ field: "semver", reason: `${JSON.stringify(printable(String(input), 64))} ${reason}` })
+  if (typeof input !== "string" || input.trim() === "") return refuse("is empty; * is every version")
+  if (input.length > maximumRange) return refuse(`is longer than ${maximumRange} characters`)
   return Effect.map(
     Effect.try({
       // Loose: dates and Ubuntu's releases have parts that begin with 0.
       try: () => new Range(input, { loose: true }),
-      catch: () => refuse(`${JSON.stringify(printable(input, 64))} is not a range of versions, as ^1.2 or >=3.18 <4`)
+      catch: () => refuse("is not a range of versions, as ^1.2 or >=3.18 <4")
     }),
     (range) => (tag) => {
       const [, major, minor = "0", patch = "0", suffix = ""] = version.exec(tag) ?? []

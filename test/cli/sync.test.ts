@@ -97,8 +97,10 @@ describe("effect-oci sync", () => {
         [[`${host}/a`, `${host}/b:1.0`], /destination reference/],
         [[`${host}/a`, `${host}/b`, "--include", "a b"], /invalid include/],
         [[`${host}/a`, `${host}/b`, "--exclude", "("], /invalid exclude/],
-        [[`${host}/a`, `${host}/b`, "--semver", "newest"], /invalid semver/],
-        [[`${host}/a`, `${host}/b`, "--tags-at-once", "0"], /--tags-at-once must be/],
+        [[`${host}/a`, `${host}/b`, "--semver", "newest"], /invalid semver: "newest"/],
+        [[`${host}/a`, `${host}/b`, "--semver", ""], /invalid semver: "" is empty/],
+        [[`${host}/a`, `${host}/b`, "--semver", "1 ".repeat(200)], /invalid semver: "1 1 .*" is longer/],
+        [[`${host}/a`, `${host}/b`, "--tags-at-once", "0"], /--tags-at-once must be .*, and "0" is not/],
         [[`${host}/a`, `${host}/b`, "--sparse"], /--sparse is for/],
         [[`${host}/a`, `${host}/b`, "--platforms", "linux/"], /platform "linux\/"/]
       ]

@@ -1,23 +1,21 @@
 /** @internal */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Platform from "../../Platform.js"
 import * as Reference from "../../Reference.js"
 import * as client from "../client.js"
-import { UsageError } from "../failure.js"
+import { quoted, UsageError } from "../failure.js"
 import * as options from "../options.js"
 import * as Progress from "../progress.js"
 
-const parseEntry = Effect.fnUntraced(function*(entry: string, i: number) {
+const parseEntry = Effect.fnUntraced(function*(entry: string) {
   const at = entry.indexOf("=")
-  if (at < 0) {
-    // Not quoted: what was meant as something else may hold a password.
+  if (at < 1 || at === entry.length - 1) {
     return yield* new UsageError({
-      message: `image number ${i + 1} is not PLATFORM=REF, like linux/amd64=registry.example/app:1.0-amd64`
+      message: `${quoted(entry)} is not PLATFORM=REF, like linux/amd64=registry.example/app:1.0-amd64`
     })
   }
   const platform = entry.slice(0, at)
@@ -25,10 +23,11 @@ const parseEntry = Effect.fnUntraced(function*(entry: string, i: number) {
   return { key, platform, image: yield* Reference.parse(entry.slice(at + 1), "manifest") }
 })
 
-const create = Command.make("create", {
-  format: Options.choice("format", ["docker", "oci"]).pipe(
-    Options.withDescription("The kind of list. Docker's when all images are Docker's, else OCI's, unless it is said."),
-    Options.optional
+export const create = Command.make("create", {
+  format: options.choice(
+    "format",
+    ["docker", "oci"],
+    "The kind of list. By default Docker's when all images are Docker's, else OCI's."
   ),
   plainHttp: options.plainHttp,
   sourceCreds: options.sourceCreds,
@@ -39,13 +38,15 @@ const create = Command.make("create", {
     "A platform and the image for it. Of a reference that names an index, the platform's image is taken."
   ).pipe(Args.atLeast(1))
 }).pipe(
-  Command.withDescription("Make an index of images, push it, and print its digest"),
+  Command.withDescription("Make an index of images, push it, and print its digest."),
   Command.withHandler(Effect.fnUntraced(function*(args) {
     const destination = yield* Reference.parse(args.destination, "destination")
     const entries = yield* Effect.forEach(args.entries, parseEntry)
-    const twice = entries.find((entry, i) => entries.some((other, j) => j < i && other.key === entry.key))
-    if (twice !== undefined) {
-      return yield* new UsageError({ message: `there is more than one image for ${twice.key}` })
+    for (const { key } of entries) {
+      const same = entries.filter((entry) => entry.key === key).map(({ platform }) => quoted(platform))
+      if (same.length > 1) {
+        return yield* new UsageError({ message: `there is more than one image for ${key}: ${same.join(" and ")}` })
+      }
     }
     const clients = yield* client.two(args.plainHttp, {
       source: {
@@ -77,6 +78,6 @@ const create = Command.make("create", {
 )
 
 export const index = Command.make("index").pipe(
-  Command.withDescription("Work with indexes, the lists of images by platform"),
+  Command.withDescription("Work with indexes, the lists of images by platform."),
   Command.withSubcommands([create])
 )
