@@ -153,11 +153,16 @@ export const platformDigests = Effect.fnUntraced(function*(
   reference: string
 ): Effect.fn.Return<Readonly<Record<string, Digest.Digest>>, Repository.Failure> {
   const manifest = yield* repository.getManifest(reference)
-  return Manifest.isIndex(manifest)
-    ? yield* platforms.digests(repository, manifest)
-    : yield* new NotAnIndex({
-      resource: locate(repository, reference),
-      mediaType: manifest.descriptor.mediaType,
-      advice: "it is for one platform; use getImageHandle or getDigest"
+  if (Manifest.isIndex(manifest)) return yield* platforms.digests(repository, manifest)
+  const own = Manifest.isImage(manifest)
+    ? yield* Effect.orElseSucceed(platforms.platformOfImage(repository, manifest), () => Option.none())
+    : Option.none()
+  return yield* new NotAnIndex({
+    resource: locate(repository, reference),
+    mediaType: manifest.descriptor.mediaType,
+    advice: Option.match(own, {
+      onNone: () => "it is no list of images",
+      onSome: (platform) => `it is a single image, for ${Platform.key(platform)}`
     })
+  })
 })

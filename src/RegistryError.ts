@@ -259,7 +259,7 @@ export class CredentialsError extends Schema.TaggedError<CredentialsError>("effe
 }
 
 /**
- * An image was asked for and the reference names something else; `advice` says what to call instead.
+ * An image was asked for and the reference names something else; `advice` says what that is, or what to call instead.
  *
  * @since 0.1.0
  * @category errors
@@ -276,7 +276,7 @@ export class NotAnImage extends Schema.TaggedError<NotAnImage>("effect-oci/Regis
 }
 
 /**
- * An index was asked for and the reference names something else; `advice` says what to call instead.
+ * An index was asked for and the reference names something else; `advice` says what that is, or what to call instead.
  *
  * @since 0.1.0
  * @category errors
