@@ -277,6 +277,8 @@ export const storageMemory: (registry?: string) => Effect.Effect<Storage> = memo
  *
  * Names with a part `blobs`, `index.json` or `oci-layout` are refused: they would lie inside another layout.
  *
+ * Fails with `StorageError` when the directory cannot be made, or is a file.
+ *
  * @since 0.1.0
  * @category constructors
  */

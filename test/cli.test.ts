@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { readFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { version } from "../src/internal/version.js"
 import type * as RegistryServer from "../src/RegistryServer.js"
 import { assertParagraph, cli, push, registry, samplePlatforms } from "./cli/harness.js"
@@ -60,9 +62,10 @@ describe("effect-oci", () => {
       const result = yield* cli(["platforms", `${host}/app:1.0`])
       assert.strictEqual(result.code, 0)
       assert.sameMembers(result.out.split("\n"), samplePlatforms.map((platform, i) => `${platform}\t${digests[i]}`))
-      const single = yield* cli(["platforms", `${host}/app@${digests[0]}`])
+      const single = yield* cli(["platforms", `${host}/app@${digests[1]}`])
       assert.strictEqual(single.code, 1)
       assertParagraph(single.err)
+      assert.match(single.err, /it is a single image, for linux\/arm64$/)
     }))
 
   it.scopedLive("tells whether an image exists, with exit code 0 both ways, and fails when it cannot tell", () =>
@@ -227,6 +230,20 @@ describe("effect-oci", () => {
         assert.deepStrictEqual({ args, code, out }, { args, code: 2, out: "" })
         assertParagraph(err)
         assert.match(err, told)
+      }
+    }))
+
+  it.scoped("says that the registry's data needs a directory where there is a file", () =>
+    Effect.gen(function*() {
+      const folder = mkdtempSync(join(tmpdir(), "effect-oci-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      writeFileSync(join(folder, "file"), "")
+      for (const data of [join(folder, "file"), join(folder, "file", "below")]) {
+        const { code, err } = yield* cli(["serve", "--port", "0", "--data", data])
+        assert.deepStrictEqual({ code, err }, {
+          code: 1,
+          err: `${data}: a directory is needed here, and this is a file or lies below one`
+        })
       }
     }))
 

@@ -36,11 +36,11 @@ export interface LayoutFiles {
   readonly join: (...parts: ReadonlyArray<string>) => string
 }
 
-const isSystemError = (error: PlatformError.PlatformError, reason: PlatformError.SystemErrorReason): boolean =>
+export const isSystemError = (error: PlatformError.PlatformError, reason: PlatformError.SystemErrorReason): boolean =>
   error._tag === "SystemError" && error.reason === reason
 
 export const storageError = (path: string) => (error: PlatformError.PlatformError): StorageError =>
-  new StorageError({ path, reason: error.message })
+  new StorageError({ path, reason: error.description ?? error.message })
 
 export const make = (
   directory: string

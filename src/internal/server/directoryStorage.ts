@@ -107,8 +107,13 @@ export const make = (
     const uploads = path.join(root, ".uploads")
     // What an earlier run left behind is nobody's any more.
     yield* Effect.ignore(fs.remove(uploads, { recursive: true, force: true }))
-    yield* Effect.mapError(fs.makeDirectory(uploads, { recursive: true }), LayoutFiles.storageError(uploads))
-    yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(uploads, { recursive: true, force: true })))
+    yield* Effect.mapError(fs.makeDirectory(uploads, { recursive: true }), (error) =>
+      LayoutFiles.isSystemError(error, "BadResource")
+        ? new StorageError({ path: root, reason: "a directory is needed here, and this is a file or lies below one" })
+        : LayoutFiles.storageError(uploads)(error))
+    yield* Effect.addFinalizer(() =>
+      Effect.ignore(fs.remove(uploads, { recursive: true, force: true }))
+    )
 
     const context = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
     const filesAt = (place: string) => Effect.provide(LayoutFiles.make(place), context)
