@@ -247,14 +247,29 @@ describe("effect-oci", () => {
       }
     }))
 
-  it.live("tells what could not be reached", () =>
-    Effect.gen(function*() {
-      const { code, err } = yield* cli(["digest", "127.0.0.1:1/app:1.0"])
-      assert.strictEqual(code, 1)
-      assertParagraph(err)
-      assert.include(err, "127.0.0.1:1/app:1.0")
-      assert.match(err, /connect/i)
-    }), { timeout: 30_000 })
+  it.live(
+    "tells what could not be reached, and before that what is tried again, unless that is not wanted",
+    () =>
+      Effect.gen(function*() {
+        const image = "127.0.0.1:1/app:1.0"
+        const tries = "warning: HEAD .*127\\.0\\.0\\.1:1/.*: connection refused .*; next try in \\d\\.\\d s"
+        const [told, quiet] = yield* Effect.all([
+          cli(["digest", image]),
+          cli(["copy", "--quiet", image, "127.0.0.1:1/copied:1.0"])
+        ], { concurrency: 2 })
+        const lines = told.err.split("\n")
+        const failure = lines.pop() ?? ""
+        assert.strictEqual(lines.length, 4)
+        for (const line of lines) assert.match(line, new RegExp(`^${tries}$`))
+        for (const { code, err } of [{ ...told, err: failure }, quiet]) {
+          assert.strictEqual(code, 1)
+          assertParagraph(err)
+          assert.include(err, image)
+          assert.match(err, /connection refused/)
+        }
+      }),
+    { timeout: 30_000 }
+  )
 
   it.effect("has help for every command, with every option and argument described", () =>
     Effect.gen(function*() {

@@ -54,7 +54,7 @@ const isTerminal = process.stderr.isTTY === true
 const logger = Logger.withConsoleError(
   Logger.make<unknown, string>(({ logLevel, message }) => {
     const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
-    return `${isTerminal ? Progress.erase : ""}${logLevel.label.toLowerCase()}: ${printable(text)}`
+    return `${isTerminal ? Progress.erase : ""}${logLevel._tag.toLowerCase()}: ${printable(text)}`
   })
 )
 
@@ -64,8 +64,8 @@ const layer = Layer.mergeAll(
   // Whoever corrects within a letter or two takes --platforms for --platform.
   CliConfig.layer({ showBuiltIns: false, autoCorrectLimit: 0 }),
   Logger.replace(Logger.defaultLogger, logger),
-  // A script gets the one paragraph that says what failed; a person who waits wants to see the tries before that.
-  Logger.minimumLogLevel(isTerminal ? LogLevel.Warning : LogLevel.Error)
+  // Whoever waits for a registry that is tried again is told so, and of its warnings.
+  Logger.minimumLogLevel(LogLevel.Warning)
 )
 
 /**

@@ -8,6 +8,8 @@ import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type { CopyResult } from "../Copy.js"
 import type { CopyEvent } from "../CopyEvent.js"
@@ -25,9 +27,14 @@ export const layer = (
     ? Layer.succeed(CurrentTerminal, Option.some((text) => Effect.sync(() => void terminal.write(text))))
     : Layer.empty
 
-/** Without any of it, when that is wanted. */
+/** Without any of it, when that is wanted, and without warnings. */
 export const quietly = (isQuiet: boolean) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  isQuiet ? Effect.provideService(effect, CurrentTerminal, Option.none()) : effect
+  isQuiet
+    ? effect.pipe(
+      Effect.provideService(CurrentTerminal, Option.none()),
+      Logger.withMinimumLogLevel(LogLevel.Error)
+    )
+    : effect
 
 const write = (text: string): Effect.Effect<void> =>
   Effect.flatMap(CurrentTerminal, Option.match({ onNone: () => Effect.void, onSome: (write) => write(text) }))

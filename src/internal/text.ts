@@ -1,3 +1,5 @@
+import * as Duration from "effect/Duration"
+
 /**
  * Text that came from a registry or a caller, made fit for a person's terminal: no control characters, no terminal
  * escapes, no bidirectional overrides or other invisible characters, no half surrogates, and not longer than a message
@@ -19,3 +21,6 @@ export const printable = (text: string, maximum = 1024): string => {
  * @internal
  */
 export const line = (message: string): string => printable(message, 16_384)
+
+/** How long to wait, for a person: `0.5 s`. */
+export const seconds = (duration: Duration.Duration): string => `${Duration.toSeconds(duration).toFixed(1)} s`

@@ -7,14 +7,16 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import type * as RegistryConfig from "../../RegistryConfig.js"
-import type { ErrorEntry, RegistryError, TransportError } from "../../RegistryError.js"
+import { type ErrorEntry, isRegistryError, type RegistryError, type TransportError } from "../../RegistryError.js"
 import * as RegistryMetrics from "../../RegistryMetrics.js"
 import { count } from "../metrics.js"
 import { CurrentObserver } from "../observer.js"
+import { seconds } from "../text.js"
 import { isTransient, neverSent } from "./failure.js"
 
 /** What makes a failure worth another try. */
@@ -110,6 +112,12 @@ export interface About {
   readonly replay: boolean
 }
 
+const whatFailed = <E>({ cause }: Failed<E>, { method, url }: About): string =>
+  Option.match(Option.filter(Cause.failureOption(cause), isRegistryError), {
+    onNone: () => `${method} ${url} failed`,
+    onSome: ({ message }) => message
+  })
+
 /**
  * Runs the tries of a request until one succeeds, one fails for good, or the policy ends. Each try that is followed by
  * another is logged and offered to the policy's hook.
@@ -138,7 +146,7 @@ export const retrying = <A, E, R>(
             if (ScheduleDecision.isDone(decision)) return Effect.failCause(failed.cause)
             const own = Duration.millis(Math.max(0, ScheduleIntervals.start(decision.intervals) - now))
             const delay = asked === undefined ? own : Duration.max(own, asked)
-            return Effect.logWarning(`${method} ${url} failed (${retry.reason}), next try in ${Duration.format(delay)}`)
+            return Effect.logWarning(`${whatFailed(failed, about)}; next try in ${seconds(delay)}`)
               .pipe(
                 Effect.annotateLogs({ registry, attempt: tries }),
                 Effect.zipRight(Effect.map(CurrentObserver, (observer) => observer.onRetry({ ...failedTry, delay }))),

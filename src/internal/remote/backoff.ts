@@ -10,6 +10,7 @@ import * as Random from "effect/Random"
 import type { Failure } from "../../Repository.js"
 import { redact } from "../http/url.js"
 import { CurrentObserver } from "../observer.js"
+import { seconds } from "../text.js"
 import type { Remote } from "./remote.js"
 
 const shortest = 250
@@ -21,6 +22,8 @@ export interface FailedStep {
   readonly method: string
   readonly url: string
   readonly reason: string
+  /** What failed, in words; made of the others where it is not given. */
+  readonly message?: string | undefined
   /** How long the registry asked to wait, when it did. */
   readonly retryAfter?: Duration.Duration | undefined
 }
@@ -30,6 +33,7 @@ export const stepOf = (error: Failure, otherwise: Pick<FailedStep, "method" | "u
   method: "method" in error ? error.method : otherwise.method,
   url: "url" in error ? error.url : otherwise.url,
   reason: error._tag === "TransportError" ? error.reason : "status" in error ? String(error.status) : error._tag,
+  message: error.message,
   retryAfter: "retryAfter" in error ? error.retryAfter : undefined
 })
 
@@ -37,19 +41,23 @@ export const stepOf = (error: Failure, otherwise: Pick<FailedStep, "method" | "u
 export const asksTooMuch = ({ config }: Remote, { retryAfter }: FailedStep): boolean =>
   retryAfter !== undefined && Duration.greaterThan(retryAfter, config.maxRetryAfter ?? defaultRetryAfter)
 
+/** Who waits for longer is told why. */
+const noticeable = Duration.seconds(1)
+
 /**
  * Tells that a step is tried again, and waits: for as long as given, or as the registry asked. `attempt` is which try of
  * the step it was that failed.
  */
 export const again = (
   { config, registry }: Remote,
-  { method, reason, retryAfter, url }: FailedStep,
+  { message, method, reason, retryAfter, url }: FailedStep,
   attempt: number,
   wait: Duration.DurationInput
 ): Effect.Effect<void> => {
   const delay = Duration.max(wait, retryAfter ?? Duration.zero)
   const retry = { registry, method, url: redact(url), attempt, reason, retryAfter, delay }
-  return Effect.logDebug(`${method} ${retry.url} failed (${reason}), going on in ${Duration.format(delay)}`).pipe(
+  const log = Duration.lessThan(delay, noticeable) ? Effect.logDebug : Effect.logWarning
+  return log(`${message ?? `${method} ${retry.url} failed (${reason})`}; going on in ${seconds(delay)}`).pipe(
     Effect.annotateLogs({ registry, attempt }),
     Effect.zipRight(Effect.map(CurrentObserver, (observer) => observer.onRetry(retry))),
     Effect.zipRight(config.onRetry?.(retry) ?? Effect.void),

@@ -142,7 +142,7 @@ describe("retry", () => {
         Effect.provide(Logger.replace(Logger.defaultLogger, logger))
       )
       assert.strictEqual(lines.length, 1)
-      assert.match(lines[0] ?? "", /^GET https:\/\/example\.com\/v2\/x failed \(503\), next try in /)
+      assert.match(lines[0] ?? "", /^GET https:\/\/example\.com\/v2\/x was answered 503; next try in 0\.\d s$/)
     }))
 
   it.effect("is not for what the body's own source fails with, even when that is a transport error", () =>

@@ -4,6 +4,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as TestClock from "effect/TestClock"
 import { CurrentObserver } from "../../../src/internal/observer.js"
 import { asksTooMuch, pause, stepOf } from "../../../src/internal/remote/backoff.js"
@@ -54,6 +56,27 @@ describe("pause", () => {
       assert.deepStrictEqual(observed, told)
     }))
 
+  it.effect("is logged, as a warning when it is long, without secrets", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => lines.push(`${logLevel.label} ${message}`))
+      const remote = yield* remoteOf()
+      const paused = Effect.zipRight(
+        pause(remote, { ...step, retryAfter: Duration.seconds(7) }, 1),
+        pause(remote, { ...step, message: "it broke" }, 1)
+      )
+      const fiber = yield* Effect.fork(
+        paused.pipe(
+          Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+          Logger.withMinimumLogLevel(LogLevel.Debug)
+        )
+      )
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(fiber)
+      assert.strictEqual(lines[0], "WARN PUT https://registry.test/up/1 failed (503); going on in 7.0 s")
+      assert.match(lines[1] ?? "", /^DEBUG it broke; going on in 0\.\d s$/)
+    }))
+
   it.effect("is not for a registry that asks for more time than it is given", () =>
     Effect.gen(function*() {
       const asking = (seconds: number) => ({ ...step, retryAfter: Duration.seconds(seconds) })
@@ -71,15 +94,16 @@ describe("pause", () => {
     const url = "https://storage.test/x"
     assert.deepStrictEqual(
       stepOf(new TransportError({ method: "PUT", url, reason: "Reset", description: "cut" }), otherwise),
-      { method: "PUT", url, reason: "Reset", retryAfter: undefined }
+      { method: "PUT", url, reason: "Reset", message: `PUT ${url} failed (Reset): cut`, retryAfter: undefined }
     )
     assert.deepStrictEqual(
       stepOf(new UnexpectedStatus({ method: "PUT", url, status: 503, errors: [], retryAfter }), otherwise),
-      { method: "PUT", url, reason: "503", retryAfter }
+      { method: "PUT", url, reason: "503", message: `PUT ${url} was answered 503`, retryAfter }
     )
     assert.deepStrictEqual(stepOf(new SizeMismatch({ resource: "x", expected: 1, actual: 2 }), otherwise), {
       ...otherwise,
       reason: "SizeMismatch",
+      message: "x is 1 bytes by its descriptor, but 2 bytes came",
       retryAfter: undefined
     })
   })
