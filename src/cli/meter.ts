@@ -21,6 +21,9 @@ export interface Meter {
   readonly read: (now: number) => Reading
 }
 
+/** Of a destination as references name it, what comes before tag and digest. */
+export const repositoryOf = (destination: string): string => destination.replace(/[:@][^/]*$/, "")
+
 interface Transfer {
   readonly size: number
   done: number
@@ -40,6 +43,9 @@ export const make = (): Meter => {
     destinations.set(destination, found)
     return found
   }
+  /** What goes to a repository for one destination goes for all that are there. */
+  const isOnItsWay = (repository: string, { digest }: Descriptor.Descriptor): boolean =>
+    [...destinations].some(([name, transfers]) => repositoryOf(name) === repository && transfers.has(digest))
   const set = (destination: string, { digest, size }: Descriptor.Descriptor, done: number) =>
     transfersOf(destination).set(digest, { size, done })
   /** A sync has thousands of ends: of what is over the sums alone are kept. */
@@ -54,12 +60,14 @@ export const make = (): Meter => {
   return {
     onEvent: (event) => {
       switch (event._tag) {
-        case "Planned":
+        case "Planned": {
           planned = true
+          const repository = repositoryOf(event.destination)
           for (const { action, descriptor } of event.plan.blobs) {
-            if (action === "Upload") set(event.destination, descriptor, 0)
+            if (action === "Upload" && !isOnItsWay(repository, descriptor)) set(event.destination, descriptor, 0)
           }
           return
+        }
         // A blob that was to be mounted, and was declined, adds to the total here.
         case "BlobStarted":
           return set(event.destination, event.descriptor, 0)

@@ -184,7 +184,21 @@ describe("effect-oci copy", () => {
       assert.match(lines.at(-2) ?? "", new RegExp(`^  push       ${index} .* as 1\\.0$`))
       assert.match(
         lines.at(-1) ?? "",
-        /^ {2}in total: .*B of blobs to upload, 0 B to mount, .*B there; 4 manifests to push/
+        /^ {2}in total: blobs: .*B to upload, 0 B to mount, .*B there; manifests: 4 to push, 0 there$/
+      )
+
+      const other = destination.host.concat("/app:other")
+      const two = yield* cli(["copy", "--dry-run", from, to, `${destination.host}/base/app:1.0`, other])
+      const [first = [], elsewhere = [], second = []] = two.out.split(/\n(?=\S)/).map((text) => text.split("\n"))
+      assert.deepStrictEqual(first, lines)
+      assert.include(elsewhere.at(-1), "; manifests: 4 to push, 0 there")
+      assert.notInclude(elsewhere.at(-1), "above")
+      assert.strictEqual(second[0], `${other}: would get ${index}`)
+      assert.notMatch(second.join("\n"), /^ {2}(upload|mount)/m)
+      assert.strictEqual(second.filter((line) => line.startsWith("  as above   ")).length, sample.blobs.length - 1 + 3)
+      assert.match(
+        second.at(-1) ?? "",
+        /blobs: 0 B to upload, 0 B to mount, .*B there, .*B as above; manifests: 1 to push, 0 there, 3 as above$/
       )
 
       const within = yield* cli(["copy", "--dry-run", from, `${source.host}/mounted:1`, `${destination.host}/UP:1`])

@@ -128,6 +128,22 @@ describe("progress", () => {
     assert.deepStrictEqual({ done, total }, { done: 4 * mebibyte + 1000, total: 4 * mebibyte + 1000 })
   })
 
+  it("counts what goes to a repository once, for however many tags", () => {
+    const meter = Meter.make()
+    const [a, b, c] = [
+      "registry.example:5000/app:a",
+      `registry.example:5000/app@${one.digest}`,
+      "registry.example:5000/b"
+    ]
+    for (const destination of [a, b, c]) meter.onEvent(CopyEvent.Planned({ destination, plan }))
+    assert.strictEqual(meter.read(0).total, 8 * mebibyte)
+    // The first has failed; the next one moves it.
+    const error = new NotFound({ resource: "blob", reference: "b", side: "source", errors: [] })
+    meter.onEvent(CopyEvent.Failed({ destination: a, error }))
+    meter.onEvent(CopyEvent.BlobStarted({ destination: b, descriptor: one }))
+    assert.strictEqual(meter.read(1000).total, 7 * mebibyte)
+  })
+
   it("writes times", () => {
     assert.deepStrictEqual([0, 59, 60, 200, 3600, 90_061].map(Progress.formatSeconds), [
       ...["0 s", "59 s", "1 min 0 s", "3 min 20 s", "1 h 0 min", "25 h 1 min"]

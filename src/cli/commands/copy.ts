@@ -39,7 +39,7 @@ export const copy = Command.make("copy", {
   dryRun: options.flag(
     "dry-run",
     "Only read, and print what a copy would do: the blobs and manifests that are there, and those to be uploaded, " +
-      "mounted and pushed."
+      "mounted and pushed. What goes to a repository for one destination is not counted again for the next."
   ),
   plainHttp: options.plainHttp,
   sourceCreds: options.sourceCreds,
@@ -91,7 +91,8 @@ export const copy = Command.make("copy", {
               onSuccess: (result) => ({ _tag: "Success", destination: String(to), result }) as const
             })
         )
-        return yield* tell(plans, (name, plan) => Console.log(Plan.lines(name, plan).join("\n")))
+        const linesOf = Plan.teller()
+        return yield* tell(plans, (name, plan) => Console.log(linesOf(name, plan).join("\n")))
       }
       const outcomes = yield* Progress.watch(
         "known",
