@@ -61,6 +61,28 @@ describe("effect-oci sync", () => {
       }
     }))
 
+  it.scopedLive("warns when no tag is meant, of what was asked, also where it is to be quiet", () =>
+    Effect.gen(function*() {
+      const { references, source } = yield* setting
+      const name = `${source.host}/app`
+      const asked = ["--include", "v*", "--include", "w?", "--semver", ">=9 <10", "--exclude", "latest"]
+      assert.deepStrictEqual(yield* cli(["sync", "--quiet", ...asked, ...references]), {
+        code: 0,
+        out: "",
+        err: `warning: no tag of ${name} was copied: none is meant by --include "v*" --include "w?" ` +
+          `--semver ">=9 <10" --exclude "latest"`
+      })
+      yield* (yield* source.server.repository("empty")).putManifest(image([]).manifest)
+      const empty = yield* cli(["sync", `${source.host}/empty`, `${source.host}/copied`])
+      assert.deepStrictEqual({ code: empty.code, err: empty.err.split("\n") }, {
+        code: 0,
+        err: [
+          `warning: no tag of ${source.host}/empty was copied: there is none`,
+          "tags: 0 copied (0 B), 0 skipped, 0 failed"
+        ]
+      })
+    }))
+
   it.scopedLive("goes on after a tag that fails, names it, and ends with 1", () =>
     Effect.gen(function*() {
       const { destination, references } = yield* setting

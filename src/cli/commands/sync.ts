@@ -40,18 +40,21 @@ export const sync = Command.make("sync", {
   include: options.repeated(
     "include",
     "PATTERN",
-    "Copy the tags that match this, with * for any run of characters and ? for one. May be given several times; with " +
-      "--semver too, tags count that either means. Without both all tags are copied."
+    "Copy the tags that match this, with * for any run of characters and ? for one. May be given several times. With " +
+      "--semver too a tag is copied that either of them means; without both all are, but those made of digests " +
+      "(sha256-…), which only a PATTERN that begins so means."
   ),
   exclude: options.repeated(
     "exclude",
     "PATTERN",
-    "Of these, leave out the tags that match this. May be given several times."
+    "Of the tags that --include and --semver mean, leave out those that match this. May be given several times."
   ),
   semver: options.named(
     "semver",
     "RANGE",
-    "Copy the tags that are versions in this range, as npm has them: ^1.2, or \">=3.18 <4\"."
+    "Copy the tags that are versions in this range, as npm has them: ^1.2, or \">=3.18 <4\". A tag may begin with v and " +
+      "leave out its last parts. One with a suffix, like 1.2.3-alpine or 2.0.0-rc.1, is in a range only when the range " +
+      "names a suffix of that same version, like >=1.2.3-0: --include \"*-alpine\" finds such tags."
   ).pipe(Options.optional),
   ...transfer.config,
   tagsAtOnce: options.count("tags-at-once", "How many tags to copy at once. 4 by default."),
@@ -62,9 +65,9 @@ export const sync = Command.make("sync", {
   destination: options.argument("DST", "The repository to copy to, without a tag.")
 }).pipe(
   Command.withDescription(
-    "Copy the tags of a repository to the same tags of another, and print a line for each: the tag, a tab, its digest, a " +
-      "tab, Copied or Skipped (it was there already, or is kept). A tag that fails does not stop the others; the exit " +
-      "code is 1 then."
+    "Copy the tags of a repository to the same tags of another, and print a line for each. A line is the tag, a tab, its " +
+      "digest, a tab, and Copied or Skipped (it was there already, or is kept). Lines come as the copies end, not in the " +
+      "order of the tags. A tag that fails does not stop the others; the exit code is 1 then."
   ),
   Command.withHandler(Effect.fnUntraced(function*(args) {
     const source = yield* Reference.parseRepository(args.source, "source")
@@ -94,6 +97,15 @@ export const sync = Command.make("sync", {
         tagConcurrency: Option.getOrUndefined(args.tagsAtOnce),
         tags
       }).pipe(Stream.runForEach((outcome) => tell(outcome, sums)))).pipe(Progress.quietly(args.quiet))
+    if (sums.copied + sums.skipped + sums.failed === 0) {
+      const asked = [
+        ...args.include.map((pattern) => `--include ${JSON.stringify(pattern)}`),
+        ...Option.toArray(args.semver).map((range) => `--semver ${JSON.stringify(printable(range))}`),
+        ...args.exclude.map((pattern) => `--exclude ${JSON.stringify(pattern)}`)
+      ]
+      const why = asked.length === 0 ? "there is none" : `none is meant by ${asked.join(" ")}`
+      yield* Console.error(`warning: no tag of ${source.registry}/${source.repository} was copied: ${why}`)
+    }
     if (!args.quiet) yield* Console.error(describe(sums))
     if (sums.failed > 0) return yield* new Reported()
   }))
