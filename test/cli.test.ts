@@ -271,26 +271,6 @@ describe("effect-oci", () => {
     { timeout: 30_000 }
   )
 
-  it.effect("has help for every command, with every option and argument described", () =>
-    Effect.gen(function*() {
-      const root = yield* cli([])
-      assert.strictEqual(root.code, 0)
-      assert.strictEqual(root.err, "")
-      assert.deepStrictEqual(yield* cli(["--help"]), root)
-      const commands = ["copy", "sync", "digest", "platforms", "exists", "index", "tags", "referrers", "serve"]
-      for (const command of commands) assert.match(root.out, new RegExp(`^\\s*- ${command}\\b`, "m"))
-      for (const command of [...commands.map((name) => [name]), ["index", "create"]]) {
-        const { code, err, out } = yield* cli([...command, "--help"])
-        assert.deepStrictEqual({ command, code, err }, { command, code: 0, err: "" })
-        assert.match(out, /DESCRIPTION\n\n\S/)
-      }
-      const copy = (yield* cli(["copy", "--help"])).out
-      for (const word of ["<SRC>", "<DST>", "--platform", "--plain-http", "--src-creds", "--dest-creds"]) {
-        assert.include(copy, word)
-      }
-      assert.include(copy, "EFFECT_OCI_SRC_PASSWORD")
-    }))
-
   it.effect("prints the version of the package", () =>
     Effect.gen(function*() {
       const { version: expected } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))

@@ -1,10 +1,6 @@
 /** What the README says is so: its commands are run, its programs compiled, and run where they need no network. */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as esbuild from "esbuild"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -12,11 +8,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
-import { run } from "../src/cli/app.js"
 import * as SampleImage from "../src/cli/sampleImage.js"
 import * as NodeRegistryServer from "../src/NodeRegistryServer.js"
 import * as Platform from "../src/Platform.js"
 import * as RegistryServer from "../src/RegistryServer.js"
+import { runLine } from "./cli/harness.js"
 import { run as runScript } from "./utils/spawn.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -105,28 +101,13 @@ describe("README", () => {
       const lines = commands.filter((command) => command.startsWith("effect-oci "))
       assert.isAtLeast(lines.length, 8)
       for (const line of lines) {
-        const args = line
-          .replace("--port 5000", "--port 0")
-          .replace("./images", join(folder, "images"))
-          .replaceAll("localhost:5000/", `${host}/`)
-          .replaceAll(/(?<=[ =])(docker\.io\/library\/)?alpine:3\.20/g, `${host}/library/alpine:3.20`)
-          .split(" ")
-        const out: Array<string> = []
-        const err: Array<string> = []
-        const base = yield* Effect.console
-        const code = yield* run(["node", ...args]).pipe(
-          Effect.withConsole({
-            ...base,
-            log: (...words) => Effect.sync(() => void out.push(words.join(" "))),
-            error: (...words) => Effect.sync(() => void err.push(words.join(" ")))
-          }),
-          Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)),
-          // `serve` goes on until it is stopped.
-          Effect.timeoutOption("5 seconds")
-        )
-        assert.deepStrictEqual({ line, err }, { line, err: [] })
-        assert.isNotEmpty(out)
-        assert.deepStrictEqual(code, line.includes(" serve ") ? Option.none() : Option.some(0))
+        const result = yield* runLine(line, { folder, host })
+        if (line.includes(" serve ")) assert.isTrue(Option.isNone(result))
+        else {
+          const { code, err, out } = yield* result
+          assert.deepStrictEqual({ line, code, err }, { line, code: 0, err: "" })
+          assert.notStrictEqual(out, "")
+        }
       }
     }), { timeout: 60_000 })
 })

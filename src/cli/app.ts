@@ -6,13 +6,13 @@
 import type * as CliApp from "@effect/cli/CliApp"
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
-import * as Span from "@effect/cli/HelpDoc/Span"
 import * as ValidationError from "@effect/cli/ValidationError"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
 import { printable } from "../internal/text.js"
 import { version } from "../internal/version.js"
 import * as client from "./client.js"
@@ -26,7 +26,9 @@ import { serve } from "./commands/serve.js"
 import { sync } from "./commands/sync.js"
 import { tags } from "./commands/tags.js"
 import { exitCodes, settle } from "./failure.js"
+import * as Help from "./help.js"
 import * as options from "./options.js"
+import { pages } from "./pages.js"
 import * as Progress from "./progress.js"
 
 const root = Command.make("effect-oci").pipe(
@@ -34,16 +36,7 @@ const root = Command.make("effect-oci").pipe(
   Command.withSubcommands([copy, sync, digest, platforms, exists, index, tags, referrers, serve])
 )
 
-const parse = Command.run(root, {
-  name: "effect-oci",
-  version,
-  executable: "effect-oci",
-  summary: Span.text("images in OCI container registries"),
-  footer: HelpDoc.p(
-    "Every command has --help. --version prints the version, --log-level debug shows every request that is tried again. " +
-      "Exit codes: 0 done, 1 the operation failed, 2 wrong usage."
-  )
-})
+const parse = Command.run(root, { name: "effect-oci", version, executable: "effect-oci" })
 
 const isTerminal = process.stderr.isTTY === true
 
@@ -73,8 +66,10 @@ const layer = Layer.mergeAll(
  * console's `log`, everything else to its `error`. Gives back the exit code.
  */
 export const run = (argv: ReadonlyArray<string>): Effect.Effect<number, never, CliApp.CliApp.Environment> =>
-  options.words(argv).pipe(
-    Effect.flatMap(parse),
+  Option.match(Help.requested(pages, argv.slice(2)), {
+    onNone: () => Effect.flatMap(options.words(argv), parse),
+    onSome: (page) => Console.log(page)
+  }).pipe(
     Effect.as(0),
     Effect.provide(layer),
     // `@effect/cli` has printed it already.

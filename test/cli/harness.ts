@@ -6,6 +6,7 @@ import { assert } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { join } from "node:path"
 import { stripVTControlCharacters } from "node:util"
 import { run } from "../../src/cli/app.js"
 import * as SampleImage from "../../src/cli/sampleImage.js"
@@ -34,6 +35,20 @@ export const cli = (args: ReadonlyArray<string>, environment: Readonly<Record<st
     const text = (lines: ReadonlyArray<string>) => stripVTControlCharacters(lines.join("\n")).trim()
     return { code, out: text(out), err: text(err) }
   })
+
+/**
+ * Runs a line as the README and the help have it, against a registry that stands for the one of the line and for Docker
+ * Hub, with a folder for what is kept. None for a command that goes on until it is stopped.
+ */
+export const runLine = (line: string, { folder, host }: { readonly folder: string; readonly host: string }) => {
+  const here = line
+    .replace("--port 5000", "--port 0")
+    .replace("./images", join(folder, "images"))
+    .replaceAll("localhost:5000/", `${host}/`)
+    .replaceAll(/(?<=[ =])(docker\.io\/library\/)?alpine:3\.20/g, `${host}/library/alpine:3.20`)
+  const words = [...here.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word)
+  return Effect.timeoutOption(cli(words.slice(1)), words[1] === "serve" ? "3 seconds" : "1 minute")
+}
 
 export const registry = Effect.fnUntraced(function*(options?: RegistryServer.Options) {
   const server = yield* RegistryServer.make(options)

@@ -51,9 +51,9 @@ export const copy = Command.make("copy", {
   ).pipe(Args.atLeast(1))
 }).pipe(
   Command.withDescription(
-    "Copy whatever a reference names, image or index, byte for byte, and print the digest it has at the destination; " +
-      "with several destinations a line each: the digest, a tab, the destination. One that fails does not stop the " +
-      "others; the exit code is 1 then."
+    "Copy whatever a reference names, image or index, byte for byte, and print the digest it has at the destination. " +
+      "With several destinations there is a line for each: the digest, a tab, the destination. One that fails does not " +
+      "stop the others; the exit code is 1 then."
   ),
   Command.withHandler(Effect.fnUntraced(function*(args) {
     const source = yield* Reference.parse(args.source, "source")

@@ -11,7 +11,7 @@ export const digest = Command.make("digest", {
   creds: options.creds,
   ref: options.argument("REF", "The image or index, like docker.io/library/alpine:3.20.")
 }).pipe(
-  Command.withDescription("Print the digest of what a reference names"),
+  Command.withDescription("Print the digest of what a reference names."),
   Command.withHandler(Effect.fnUntraced(function*({ creds, plainHttp, ref }) {
     const image = yield* Reference.parse(ref)
     const registry = yield* client.one(plainHttp, {

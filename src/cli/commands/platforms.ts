@@ -12,7 +12,7 @@ export const platforms = Command.make("platforms", {
   creds: options.creds,
   ref: options.argument("REF", "The index, like docker.io/library/alpine:3.20.")
 }).pipe(
-  Command.withDescription("Print the platforms of an index, a line each: the platform, a tab, the image's digest"),
+  Command.withDescription("Print the platforms of an index, a line each: the platform, a tab, the image's digest."),
   Command.withHandler(Effect.fnUntraced(function*({ creds, plainHttp, ref }) {
     const image = yield* Reference.parse(ref)
     const registry = yield* client.one(plainHttp, {

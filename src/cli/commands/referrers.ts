@@ -21,8 +21,8 @@ export const referrers = Command.make("referrers", {
   ref: options.argument("IMAGE", "The image or index that is referred to.")
 }).pipe(
   Command.withDescription(
-    "Print what refers to an image, like signatures and software bills of materials, a line each: the digest, a tab, the " +
-      "artifact type or -, a tab, the size of its manifest in bytes"
+    "Print what refers to an image, like signatures and software bills of materials, a line each. A line is the digest, a " +
+      "tab, the artifact type or -, a tab, and the size of its manifest in bytes."
   ),
   Command.withHandler(Effect.fnUntraced(function*({ artifactType, creds, plainHttp, ref }) {
     const image = yield* Reference.parse(ref)

@@ -54,7 +54,7 @@ export const sync = Command.make("sync", {
     "RANGE",
     "Copy the tags that are versions in this range, as npm has them: ^1.2, or \">=3.18 <4\". A tag may begin with v and " +
       "leave out its last parts. One with a suffix, like 1.2.3-alpine or 2.0.0-rc.1, is in a range only when the range " +
-      "names a suffix of that same version, like >=1.2.3-0: --include \"*-alpine\" finds such tags."
+      "names a suffix of that same version, like >=1.2.3-0; --include \"*-alpine\" means all such tags."
   ).pipe(Options.optional),
   ...transfer.config,
   tagsAtOnce: options.count("tags-at-once", "How many tags to copy at once. 4 by default."),
@@ -65,7 +65,7 @@ export const sync = Command.make("sync", {
   destination: options.argument("DST", "The repository to copy to, without a tag.")
 }).pipe(
   Command.withDescription(
-    "Copy the tags of a repository to the same tags of another, and print a line for each. A line is the tag, a tab, its " +
+    "Copy the tags of a repository, all or some, to the same tags of another, and print a line for each. A line is the tag, a tab, its " +
       "digest, a tab, and Copied or Skipped (it was there already, or is kept). Lines come as the copies end, not in the " +
       "order of the tags. A tag that fails does not stop the others; the exit code is 1 then."
   ),

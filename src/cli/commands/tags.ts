@@ -13,7 +13,7 @@ export const tags = Command.make("tags", {
   creds: options.creds,
   repo: options.argument("REPO", "The repository, without a tag, like docker.io/library/alpine.")
 }).pipe(
-  Command.withDescription("Print the tags of a repository, a line each"),
+  Command.withDescription("Print the tags of a repository, a line each."),
   Command.withHandler(Effect.fnUntraced(function*({ creds, plainHttp, repo }) {
     const repository = yield* Reference.parseRepository(repo)
     const registry = yield* client.one(plainHttp, {
