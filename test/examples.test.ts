@@ -44,7 +44,7 @@ describe("examples", () => {
 
   it.scopedLive("manifestList", () =>
     Effect.gen(function*() {
-      const { host, server } = yield* registry()
+      const { host, server } = yield* registry({ auth: { _tag: "Bearer", users: { builder: "build password" } } })
       const { blobs, images } = yield* sample
       const app = yield* server.repository("app")
       const build = yield* server.repository("build")
@@ -62,7 +62,7 @@ describe("examples", () => {
         `${host}/app:2.0`,
         `linux/amd64=${host}/app:2.0-amd64`,
         `linux/arm64=${host}/build:2.0-arm64`
-      ])
+      ], { REGISTRY_USER: "builder", REGISTRY_PASSWORD: "build password" })
       assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
       const { digest } = yield* app.resolve("2.0")
       assert.strictEqual(
@@ -74,6 +74,15 @@ describe("examples", () => {
           ""
         ].join("\n")
       )
+    }), time)
+
+  it.live("say how they are called when they are called without arguments", () =>
+    Effect.gen(function*() {
+      for (const name of ["promotion", "manifestList"]) {
+        const { code, err, out } = yield* run(`test/examples/${name}.ts`)
+        assert.deepStrictEqual({ code, out }, { code: 2, out: "" })
+        assert.isTrue(err.startsWith(`Usage: npx tsx test/examples/${name}.ts `), err)
+      }
     }), time)
 
   it.live("ownCode", () =>

@@ -35,9 +35,17 @@ const credentials = (staging: string, prod: string) => {
   return Credentials.layerHostsConfig({ [staging]: login("STAGING"), [prod]: login("PROD") })
 }
 
+const usage = `Usage: npx tsx test/examples/promotion.ts CANDIDATE RELEASE
+STAGING_USER and STAGING_PASSWORD are for the candidate's registry, PROD_USER and PROD_PASSWORD for the release's.`
+
 const program = Effect.gen(function*() {
-  const candidate = yield* Reference.parse(process.argv[2] ?? "", "source")
-  const release = yield* Reference.parse(process.argv[3] ?? "", "destination")
+  const [from, to, ...more] = process.argv.slice(2)
+  if (from === undefined || to === undefined || more.length > 0) {
+    process.exitCode = 2
+    return yield* Console.error(usage)
+  }
+  const candidate = yield* Reference.parse(from, "source")
+  const release = yield* Reference.parse(to, "destination")
   const layer = RegistryClient.layer().pipe(
     Layer.provide(credentials(candidate.registry, release.registry)),
     Layer.provide(NodeRegistry.layerHttp())
