@@ -119,6 +119,8 @@ export interface ManifestPlan {
  * What a copy would do. `bytes` are those of blobs: of all that were looked at, and of those to be uploaded, to be
  * mounted, and there already. Manifests are in the order in which they could be pushed, the root last.
  *
+ * A plan is for one destination alone. What a copy to two tags of one repository sends once is in the plans of both.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -18,7 +18,7 @@ import { run as runScript } from "./utils/spawn.js"
 const root = fileURLToPath(new URL("..", import.meta.url))
 const read = (file: string) => readFileSync(join(root, file), "utf8")
 const readme = read("README.md")
-const { peerDependencies, scripts } = JSON.parse(read("package.json"))
+const { engines, peerDependencies, scripts } = JSON.parse(read("package.json"))
 
 const blocks = (language: string) =>
   [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map((match) => match[1] ?? "")
@@ -56,24 +56,34 @@ describe("README", () => {
     assert.deepStrictEqual(diagnostics(), [])
   }, 120_000)
 
-  it.live("has a test of one's own code that passes", () =>
+  it.live("has tests of one's own code that pass", () =>
     Effect.gen(function*() {
-      const tests = programs.filter((program) => program.includes("RegistryTest"))
-      assert.strictEqual(tests.length, 1)
-      const outfile = join(folder, "test.mjs")
-      yield* Effect.promise(() =>
-        esbuild.build({
-          stdin: { contents: tests[0] ?? "", resolveDir: root, loader: "ts" },
-          absWorkingDir: root,
-          outfile,
-          bundle: true,
-          platform: "node",
-          format: "esm",
-          logLevel: "error"
-        })
-      )
-      assert.deepStrictEqual(yield* runScript(outfile), { code: 0, out: "", err: "" })
+      const tests = programs.filter((program) => program.includes("await Effect.runPromise("))
+      assert.strictEqual(tests.length, 2)
+      for (const contents of tests) {
+        const outfile = join(folder, "test.mjs")
+        yield* Effect.promise(() =>
+          esbuild.build({
+            stdin: { contents, resolveDir: root, loader: "ts" },
+            absWorkingDir: root,
+            outfile,
+            bundle: true,
+            platform: "node",
+            format: "esm",
+            // undici is CommonJS and asks for Node's own modules at run time.
+            banner: {
+              js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url)`
+            },
+            logLevel: "error"
+          })
+        )
+        assert.deepStrictEqual(yield* runScript(outfile), { code: 0, out: "", err: "" })
+      }
     }), { timeout: 60_000 })
+
+  it("says which Node it needs", () => {
+    assert.include(readme, `run on Node ${engines.node.replace(">=", "")}\nand later`)
+  })
 
   it("installs what package.json asks for", () => {
     const install = commands.find((command) => command.startsWith("npm install"))

@@ -110,7 +110,7 @@ describe("effect-oci copy", () => {
       assert.deepStrictEqual(yield* platformsAt(server, "without", "1.0"), [app.manifest.descriptor.digest])
     }))
 
-  it.scopedLive("overwrites, keeps or minds what the tag names", () =>
+  it.scopedLive("overwrites or keeps what the tag names, or fails", () =>
     Effect.gen(function*() {
       const { host, server } = yield* registry()
       const { index } = yield* push(server, "app", "1.0")
