@@ -4,7 +4,6 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { drain } from "./body.js"
@@ -39,25 +38,31 @@ export interface Arrival extends Answer {
 const maxHops = 10
 const redirects = new Set([301, 302, 303, 307, 308])
 
+/** What becomes of a connection: it stays with its parent's scope, is let go of at once, or has come to its end. */
+type Fate = "Keep" | "Close" | "Over"
+
 /**
- * Runs an effect in a child scope, which stays open, with its parent, when the result is one to keep, and is closed at
- * once otherwise.
- *
- * @internal
+ * Runs an effect in a scope of its own. What is over is left as it is: closing the scope would abort a request that has
+ * ended, which takes as long as much of what it took to make it.
  */
-const inChildScope = <A, E, R>(
+const inOwnScope = <A, E, R>(
   effect: (scope: Scope.CloseableScope) => Effect.Effect<A, E, R>,
-  keep: (result: A) => boolean
-): Effect.Effect<A, E, R | Scope.Scope> =>
+  fate: (result: A) => Fate
+): Effect.Effect<A, E, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      Effect.scope,
-      (parent) =>
-        Effect.flatMap(Scope.fork(parent, ExecutionStrategy.sequential), (scope) =>
-          restore(Scope.extend(effect(scope), scope)).pipe(
-            Effect.onExit((exit) => Exit.isSuccess(exit) && keep(exit.value) ? Effect.void : Scope.close(scope, exit))
-          ))
-    )
+    Effect.flatMap(Scope.make(), (scope) =>
+      restore(Scope.extend(effect(scope), scope)).pipe(
+        Effect.onExit((exit) => {
+          switch (Exit.isSuccess(exit) ? fate(exit.value) : "Close") {
+            case "Over":
+              return Effect.void
+            case "Keep":
+              return Effect.addFinalizer((exit) => Scope.close(scope, exit))
+            case "Close":
+              return Scope.close(scope, exit)
+          }
+        })
+      ))
   )
 
 interface Next {
@@ -101,7 +106,11 @@ export const follow = <E, A, R>(
   arrived: (arrival: Arrival) => Effect.Effect<A, Failed<E>, R>,
   keep: (result: A) => boolean
 ): Effect.Effect<A, Failed<E>, R | Scope.Scope> => {
-  type Step = { readonly _tag: "End"; readonly result: A } | ({ readonly _tag: "Onward" } & Next)
+  type Step =
+    | { readonly _tag: "End"; readonly result: A; readonly isOver: boolean }
+    | ({ readonly _tag: "Onward" } & Next)
+  const fate = (step: Step): Fate =>
+    step._tag === "Onward" ? "Close" : step.isOver ? "Over" : keep(step.result) ? "Keep" : "Close"
   const hop = (
     outgoing: Outgoing<E>,
     home: boolean,
@@ -114,13 +123,13 @@ export const follow = <E, A, R>(
           const arrival: Arrival = { ...answer, url: outgoing.url, home, abort: Scope.close(scope, Exit.void) }
           return Effect.flatMap(next(journey, arrival), (onward): Effect.Effect<Step, Failed<E>, R> =>
             onward === undefined
-              ? Effect.map(arrived(arrival), (result) => ({ _tag: "End", result }))
+              ? Effect.map(arrived(arrival), (result) => ({ _tag: "End", result, isOver: answer.isOver }))
               : Effect.as(drain(outgoing.method, answer.headers, answer.response.stream), {
                 _tag: "Onward",
                 ...onward
               }))
         })
-      const onward = yield* inChildScope(step, (result: Step) => result._tag === "End" && keep(result.result))
+      const onward = yield* inOwnScope(step, fate)
       if (onward._tag === "End") return onward.result
       if (count === maxHops) {
         const error = failure(outgoing.method, outgoing.url, "Redirect", `more than ${maxHops} redirects`)

@@ -153,7 +153,7 @@ export const makeTransport = Effect.fnUntraced(function*(
       )
     }
     // Without a body the answer is over.
-    if (request.method === "HEAD" || bytes !== undefined || headers["content-length"] === "0") {
+    if (request.method === "HEAD" || bytes !== undefined) {
       return Effect.succeed(answer(body))
     }
     let touched = false

@@ -45,6 +45,8 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly response: HttpClientResponse
   readonly bytes: Uint8Array | undefined
+  /** Whether nothing more comes or goes. */
+  readonly isOver: boolean
 }
 
 /** @internal */
@@ -151,14 +153,19 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
       const exchange = Effect.flatMap(manual(scoped.execute(request)), (response) => {
         // Read once: the platform makes them anew each time.
         const { headers, status } = response
-        const answer: Answer = { status, headers, response, bytes: undefined }
+        const answer: Answer = { status, headers, response, bytes: undefined, isOver: false }
+        // An answer may come before all of a streamed body has gone.
+        const isOver = body?._tag !== "Stream"
+        if (method === "HEAD") return Effect.succeed({ ...answer, isOver })
         const length = declaredLength(headers)
-        if (method === "HEAD" || length === undefined || length > smallBody) return Effect.succeed(answer)
+        if (length === 0) return Effect.succeed({ ...answer, bytes: new Uint8Array(0), isOver })
+        if (length === undefined || length > smallBody) return Effect.succeed(answer)
         if (status < 400 && outgoing.whole !== true) return Effect.succeed(answer)
-        if (length === 0) return Effect.succeed({ ...answer, bytes: new Uint8Array(0) })
         if (status >= 400) refused = answer
         progress.at = clock.unsafeCurrentTimeMillis()
-        return Effect.map(response.arrayBuffer, (buffer): Answer => ({ ...answer, bytes: new Uint8Array(buffer) }))
+        return Effect.map(response.arrayBuffer, (buffer): Answer => {
+          return { ...answer, bytes: new Uint8Array(buffer), isOver }
+        })
       })
       return yield* watchdog.guard(exchange, restOf(progress, limit)).pipe(
         // A refusal whose words do not come is one still.

@@ -59,14 +59,18 @@ export const resolve = (remote: Remote) =>
       url: `${path}/manifests/${text(target)}`,
       scopes: readScopes(remote),
       headers: { accept: accept() },
-      accept: [200],
+      accept: [200, 404],
       replay: true
     })
     const get = Effect.map(getManifest(remote)(requested), (manifest) => manifest.descriptor)
     const told = yield* head.pipe(
       Effect.scoped,
-      Effect.flatMap((response) => described(remote, target, response)),
-      orNotFound("manifest", reference(remote, requested)),
+      Effect.flatMap((response): Effect.Effect<Option.Option<Descriptor.Descriptor>, DigestMismatch | NotFound> =>
+        response.status === 404
+          // The answer to a HEAD has no words.
+          ? new NotFound({ resource: "manifest", reference: reference(remote, requested), side: "none", errors: [] })
+          : described(remote, target, response)
+      ),
       Effect.catchTags({
         UnexpectedStatus: (error) =>
           isStatus(error, 408, 502, 503, 504) ? Effect.fail(error) : Effect.succeed(Option.none()),
