@@ -11,7 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { TransportError } from "../../RegistryError.js"
 import { concat } from "../bytes.js"
@@ -212,5 +212,5 @@ export const drain = (
  *
  * @internal
  */
-export const drainOnClose = (untouched: () => boolean, clear: Effect.Effect<void>) =>
-  Effect.addFinalizer((exit) => Exit.isSuccess(exit) && untouched() ? clear : Effect.void)
+export const drainOnClose = (scope: Scope.Scope, untouched: () => boolean, clear: Effect.Effect<void>) =>
+  Scope.addFinalizerExit(scope, (exit) => Exit.isSuccess(exit) && untouched() ? clear : Effect.void)

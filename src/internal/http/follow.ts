@@ -38,31 +38,26 @@ export interface Arrival extends Answer {
 const maxHops = 10
 const redirects = new Set([301, 302, 303, 307, 308])
 
-/** What becomes of a connection: it stays with its parent's scope, is let go of at once, or has come to its end. */
-type Fate = "Keep" | "Close" | "Over"
+/** What becomes of a connection: it stays open as long as a scope, is let go of at once, or has come to its end. */
+type Fate = Scope.Scope | "Close" | "Over"
 
 /**
- * Runs an effect in a scope of its own. What is over is left as it is: closing the scope would abort a request that has
- * ended, which takes as long as much of what it took to make it.
+ * Runs an effect with a scope of its own. What is over is left as it is: closing the scope would abort a request that has
+ * ended, which takes much of what it took to make it.
  */
-const inOwnScope = <A, E, R>(
+const withOwnScope = <A, E, R>(
   effect: (scope: Scope.CloseableScope) => Effect.Effect<A, E, R>,
   fate: (result: A) => Fate
-): Effect.Effect<A, E, Exclude<R, Scope.Scope> | Scope.Scope> =>
+): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Scope.make(), (scope) =>
-      restore(Scope.extend(effect(scope), scope)).pipe(
-        Effect.onExit((exit) => {
-          switch (Exit.isSuccess(exit) ? fate(exit.value) : "Close") {
-            case "Over":
-              return Effect.void
-            case "Keep":
-              return Effect.addFinalizer((exit) => Scope.close(scope, exit))
-            case "Close":
-              return Scope.close(scope, exit)
-          }
-        })
-      ))
+      Effect.onExit(restore(effect(scope)), (exit) => {
+        const next = Exit.isSuccess(exit) ? fate(exit.value) : "Close"
+        if (next === "Over") return Effect.void
+        return next === "Close"
+          ? Scope.close(scope, exit)
+          : Scope.addFinalizerExit(next, (exit) => Scope.close(scope, exit))
+      }))
   )
 
 interface Next {
@@ -95,41 +90,42 @@ const next = <E>(journey: Journey<E>, arrival: Arrival): Effect.Effect<Next | un
 }
 
 /**
- * Sends the request, follows up to ten redirects, and hands the answer on. Its connection stays in the scope when what
- * comes of it is to be kept; else it is let go of, as are those of the redirects.
+ * Sends the request, follows up to ten redirects, and hands the answer on, with the scope of its connection. That stays
+ * open as long as the scope that `keep` gives for what comes of the answer; without one it is let go of, as the
+ * connections of the redirects are.
  *
  * @internal
  */
-export const follow = <E, A, R>(
+export const follow = <E, A>(
   send: Send,
   journey: Journey<E>,
-  arrived: (arrival: Arrival) => Effect.Effect<A, Failed<E>, R>,
-  keep: (result: A) => boolean
-): Effect.Effect<A, Failed<E>, R | Scope.Scope> => {
+  arrived: (arrival: Arrival, scope: Scope.Scope) => Effect.Effect<A, Failed<E>>,
+  keep: (result: A) => Scope.Scope | undefined
+): Effect.Effect<A, Failed<E>> => {
   type Step =
     | { readonly _tag: "End"; readonly result: A; readonly isOver: boolean }
     | ({ readonly _tag: "Onward" } & Next)
   const fate = (step: Step): Fate =>
-    step._tag === "Onward" ? "Close" : step.isOver ? "Over" : keep(step.result) ? "Keep" : "Close"
+    step._tag === "Onward" ? "Close" : step.isOver ? "Over" : keep(step.result) ?? "Close"
   const hop = (
     outgoing: Outgoing<E>,
     home: boolean,
     count: number
-  ): Effect.Effect<A, Failed<E>, R | Scope.Scope> =>
+  ): Effect.Effect<A, Failed<E>> =>
     Effect.gen(function*() {
       const headers = home ? { ...outgoing.headers, ...journey.own } : outgoing.headers
       const step = (scope: Scope.CloseableScope) =>
-        Effect.flatMap(send({ ...outgoing, headers }), (answer) => {
+        Effect.flatMap(send({ ...outgoing, headers }, scope), (answer) => {
           const arrival: Arrival = { ...answer, url: outgoing.url, home, abort: Scope.close(scope, Exit.void) }
-          return Effect.flatMap(next(journey, arrival), (onward): Effect.Effect<Step, Failed<E>, R> =>
+          return Effect.flatMap(next(journey, arrival), (onward): Effect.Effect<Step, Failed<E>> =>
             onward === undefined
-              ? Effect.map(arrived(arrival), (result) => ({ _tag: "End", result, isOver: answer.isOver }))
+              ? Effect.map(arrived(arrival, scope), (result) => ({ _tag: "End", result, isOver: answer.isOver }))
               : Effect.as(drain(outgoing.method, answer.headers, answer.response.stream), {
                 _tag: "Onward",
                 ...onward
               }))
         })
-      const onward = yield* inOwnScope(step, fate)
+      const onward = yield* withOwnScope(step, fate)
       if (onward._tag === "End") return onward.result
       if (count === maxHops) {
         const error = failure(outgoing.method, outgoing.url, "Redirect", `more than ${maxHops} redirects`)

@@ -33,6 +33,8 @@ interface Prepared<E> {
   readonly request: Request<E>
   readonly host: Host.Host
   readonly url: string
+  /** As long as this the connection of a success stays open; undefined when it is not to be read from. */
+  readonly kept: Scope.Scope | undefined
 }
 
 /** What one sending came to. */
@@ -115,7 +117,10 @@ export const makeTransport = Effect.fnUntraced(function*(
     return first
   }
 
-  const prepare = <E>(request: Request<E>): Effect.Effect<Prepared<E>, InvalidInput | TransportError> =>
+  const prepare = <E>(
+    request: Request<E>,
+    kept: Scope.Scope | undefined
+  ): Effect.Effect<Prepared<E>, InvalidInput | TransportError> =>
     Effect.flatMap(hostOf(request.registry), (host) => {
       const refuse = (why: string) => Effect.fail(failure(request.method, request.url, "Redirect", why))
       const url = request.url.startsWith("/") ? `${host.origin}${request.url}` : request.url
@@ -123,14 +128,15 @@ export const makeTransport = Effect.fnUntraced(function*(
       const to = new URL(url)
       const why = to.origin === host.origin ? undefined : Host.distrust(host, host.origin, to)
       return why === undefined
-        ? Effect.succeed({ request, host, url })
+        ? Effect.succeed({ request, host, url, kept })
         : refuse(`${host.registry} leads to ${to.origin}: ${why}`)
     })
 
   const respond = <E>(
-    { request }: Prepared<E>,
-    arrival: Arrival
-  ): Effect.Effect<Response, Failed<E>, Scope.Scope> => {
+    { kept, request }: Prepared<E>,
+    arrival: Arrival,
+    scope: Scope.Scope
+  ): Effect.Effect<Response, Failed<E>> => {
     const { bytes, headers, response, status, url } = arrival
     const about = { method: request.method, url }
     const body: Effect.Effect<Pull, never, Scope.Scope> = request.method === "HEAD"
@@ -158,8 +164,9 @@ export const makeTransport = Effect.fnUntraced(function*(
     }
     let touched = false
     const clear = Effect.suspend(() => drain(request.method, headers, response.stream))
+    if (kept === undefined) return Effect.as(clear, answer(body))
     return Effect.as(
-      drainOnClose(() => !touched, clear),
+      drainOnClose(scope, () => !touched, clear),
       answer(Effect.suspend(() => {
         touched = true
         return body
@@ -172,8 +179,8 @@ export const makeTransport = Effect.fnUntraced(function*(
     prepared: Prepared<E>,
     authorization: Auth.Authorization,
     heard: (arrival: Arrival) => void
-  ): Effect.Effect<Outcome, Failed<E>, Scope.Scope> => {
-    const { host, request, url } = prepared
+  ): Effect.Effect<Outcome, Failed<E>> => {
+    const { host, kept, request, url } = prepared
     const headers: Record<string, string> = { "user-agent": userAgent }
     const own: Record<string, string> = { ...host.headers }
     for (const [name, value] of Object.entries(request.headers ?? {})) {
@@ -185,12 +192,13 @@ export const makeTransport = Effect.fnUntraced(function*(
     if (authorization.header !== undefined) own["authorization"] = Redacted.value(authorization.header)
     const { accept, body, method } = request
     const arrived = Effect.fnUntraced(function*(
-      arrival: Arrival
-    ): Effect.fn.Return<Outcome, Failed<E>, Scope.Scope> {
+      arrival: Arrival,
+      scope: Scope.Scope
+    ): Effect.fn.Return<Outcome, Failed<E>> {
       heard(arrival)
       if (arrival.home) yield* logWarnings(host.registry, arrival.headers["warning"])
       if (accept.includes(arrival.status)) {
-        return { _tag: "Accepted", response: yield* respond(prepared, arrival) }
+        return { _tag: "Accepted", response: yield* respond(prepared, arrival, scope) }
       }
       return {
         _tag: "Refused",
@@ -201,7 +209,7 @@ export const makeTransport = Effect.fnUntraced(function*(
     })
     const whole = request.buffer !== undefined
     const journey: Journey<E> = { method, url, headers, body, host, origin: host.origin, own, accept, whole }
-    const exchange = follow(send, journey, arrived, ({ _tag }) => _tag === "Accepted")
+    const exchange = follow(send, journey, arrived, ({ _tag }) => _tag === "Accepted" ? kept : undefined)
     return limiterOf(host.registry).request(isSmall(request), (tell) =>
       Effect.tap(exchange, (outcome) => {
         const verdict = verdictOf(outcome)
@@ -213,19 +221,20 @@ export const makeTransport = Effect.fnUntraced(function*(
    * The challenge of `/v2/`, for a registry that sent none with its 401, as gcr.io used to (R-108).
    */
   const probe = (host: Host.Host): Effect.Effect<string | undefined, Failed> =>
-    Effect.scoped(Effect.map(
+    Effect.map(
       dispatch<never>(
         {
           request: { method: "GET", registry: host.registry, url: "/v2/", scopes: [], accept: [], replay: true },
           host,
-          url: `${host.origin}/v2/`
+          url: `${host.origin}/v2/`,
+          kept: undefined
         },
         Auth.none,
         () => {}
       ),
       (outcome) =>
         outcome._tag === "Refused" && outcome.home && outcome.refusal.status === 401 ? outcome.challenge : undefined
-    ))
+    )
 
   /**
    * One try. `answered` is called as soon as those who wait for the first answer of the registry may go on: they find its
@@ -235,7 +244,7 @@ export const makeTransport = Effect.fnUntraced(function*(
     prepared: Prepared<E>,
     home: boolean,
     answered: () => void
-  ): Effect.Effect<Response, Failed<E>, Scope.Scope> =>
+  ): Effect.Effect<Response, Failed<E>> =>
     Effect.gen(function*() {
       const { host, request } = prepared
       const heard = ({ headers, home, status }: Arrival): void => {
@@ -268,7 +277,7 @@ export const makeTransport = Effect.fnUntraced(function*(
     })
 
   /** A try that waits while nothing is known of the registry but that another request is on its way to it. */
-  const inTurn = <E>(prepared: Prepared<E>): Effect.Effect<Response, Failed<E>, Scope.Scope> => {
+  const inTurn = <E>(prepared: Prepared<E>): Effect.Effect<Response, Failed<E>> => {
     const { host, request, url } = prepared
     const home = new URL(url).origin === host.origin
     // A body's content may itself come from a request to this registry, which must not wait for the request of the body.
@@ -277,8 +286,11 @@ export const makeTransport = Effect.fnUntraced(function*(
       : attempt(prepared, home, () => {})
   }
 
-  const execute = <E = never>(request: Request<E>): Effect.Effect<Response, RegistryError | E, Scope.Scope> =>
-    Effect.flatMap(prepare(request), (prepared) => {
+  const perform = <E>(
+    request: Request<E>,
+    kept: Scope.Scope | undefined
+  ): Effect.Effect<Response, RegistryError | E> =>
+    Effect.flatMap(prepare(request, kept), (prepared) => {
       const { method, replay } = request
       const url = redact(prepared.url)
       const registry = prepared.host.registry
@@ -292,5 +304,9 @@ export const makeTransport = Effect.fnUntraced(function*(
       )
     })
 
-  return { execute, transfer: (registry, effect) => limiterOf(registry).transfer(effect) }
+  return {
+    call: (request) => perform(request, undefined),
+    execute: (request) => Effect.scopeWith((scope) => perform(request, scope)),
+    transfer: (registry, effect) => limiterOf(registry).transfer(effect)
+  }
 })

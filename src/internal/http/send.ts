@@ -16,7 +16,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as RegistryMetrics from "../../RegistryMetrics.js"
 import { count } from "../metrics.js"
@@ -50,7 +50,7 @@ export interface Answer {
 }
 
 /** @internal */
-export type Send = <E>(outgoing: Outgoing<E>) => Effect.Effect<Answer, Failed<E>, Scope.Scope>
+export type Send = <E>(outgoing: Outgoing<E>, scope: Scope.Scope) => Effect.Effect<Answer, Failed<E>>
 
 /** Up to this length, in bytes, a body is taken in together with its headers. */
 const smallBody = 64 * 1024
@@ -114,19 +114,20 @@ const restOf = <E>(progress: Progress<E>, idle: number) => (now: number): number
 export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Send => {
   const scoped = client.pipe(
     HttpClient.withScope,
-    HttpClient.withTracerDisabledWhen(() => true),
-    HttpClient.withTracerPropagation(false)
+    HttpClient.withTracerDisabledWhen(() => true)
   )
-  const manual = Effect.mapInputContext((context: Context.Context<Scope.Scope>) =>
-    Context.add(context, FetchHttpClient.RequestInit, {
-      ...Option.getOrUndefined(Context.getOption(context as Context.Context<never>, FetchHttpClient.RequestInit)),
-      redirect: "manual"
+  const within = (scope: Scope.Scope) =>
+    Effect.mapInputContext((context: Context.Context<never>) => {
+      const init = Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit))
+      return context.pipe(
+        Context.add(FetchHttpClient.RequestInit, { ...init, redirect: "manual" }),
+        Context.add(Scope.Scope, scope)
+      )
     })
-  )
   const limit = Duration.toMillis(idle)
   const watchdog = Watchdog.make()
 
-  return <E>(outgoing: Outgoing<E>) =>
+  return <E>(outgoing: Outgoing<E>, scope: Scope.Scope) =>
     Effect.gen(function*() {
       const clock = yield* Effect.clock
       const observer = yield* CurrentObserver
@@ -150,7 +151,7 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
       observer.onRequest()
       count(RegistryMetrics.requests, 1, { registry, method })
       let refused: Answer | undefined
-      const exchange = Effect.flatMap(manual(scoped.execute(request)), (response) => {
+      const exchange = Effect.flatMap(within(scope)(scoped.execute(request)), (response) => {
         // Read once: the platform makes them anew each time.
         const { headers, status } = response
         const answer: Answer = { status, headers, response, bytes: undefined, isOver: false }

@@ -166,6 +166,7 @@ const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answ
     retry: tries++ === 0 ? { reason: "Protocol", retryAfter: undefined, acted: true } : undefined
   })
   const attempt: Effect.Effect<Answer, Failed> = Effect.scoped(Effect.gen(function*() {
+    const scope = yield* Effect.scope
     const journey: Journey<never> = {
       method: form.method,
       url: form.url,
@@ -183,7 +184,7 @@ const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answ
       stay: form.body !== undefined,
       whole: true
     }
-    const arrival = yield* follow(send, journey, Effect.succeed, () => true)
+    const arrival = yield* follow(send, journey, Effect.succeed, () => scope)
     const { status, url } = arrival
     if (status !== 200) {
       const refusal = yield* read(idle, form.method, arrival)

@@ -66,7 +66,9 @@ export interface Response {
 }
 
 export interface Transport {
-  /** The scope holds the connection: closing it aborts what has not been read. */
+  /** For an answer of which only the headers, or what `buffer` takes in, are of interest: then it is over. */
+  readonly call: <E = never>(request: Request<E>) => Effect.Effect<Response, RegistryError | E>
+  /** For a body that is read as it comes. The scope holds the connection: closing it aborts what has not been read. */
   readonly execute: <E = never>(request: Request<E>) => Effect.Effect<Response, RegistryError | E, Scope.Scope>
   /** `Session.transfer` of the client's session. */
   readonly transfer: Session["transfer"]

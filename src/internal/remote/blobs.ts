@@ -18,7 +18,7 @@ export const hasBlob = (remote: Remote) =>
     const digest = yield* checkDigest(input)
     const url = `${yield* base(remote)}/blobs/${digest}`
     const ask = (method: "HEAD" | "GET") =>
-      remote.transport.execute({
+      remote.transport.call({
         method,
         registry: remote.registry,
         url,
@@ -26,7 +26,7 @@ export const hasBlob = (remote: Remote) =>
         // No error is made of the answer that most blobs get.
         accept: [200, 404],
         replay: true
-      }).pipe(Effect.scoped, Effect.map(({ status }) => status === 200))
+      }).pipe(Effect.map(({ status }) => status === 200))
     const there = yield* ask("HEAD").pipe(
       Effect.catchTags({
         UnexpectedStatus: (error) => isStatus(error, 408, 502, 503, 504) ? Effect.fail(error) : ask("GET"),
@@ -46,7 +46,7 @@ export const readBlob = (remote: Remote) =>
     const { size } = blob
     const resource = reference(remote, digest)
     yield* Digest.hasherFor(digest)
-    const bytes = yield* remote.transport.execute({
+    const bytes = yield* remote.transport.call({
       method: "GET",
       registry: remote.registry,
       url: `${yield* base(remote)}/blobs/${digest}`,
@@ -56,7 +56,6 @@ export const readBlob = (remote: Remote) =>
       buffer: size
     }).pipe(
       Effect.flatMap((response) => response.bytes(size)),
-      Effect.scoped,
       orNotFound("blob", resource),
       Effect.catchTags({
         NotFound: (error) => {
@@ -76,7 +75,7 @@ export const deleteBlob = (remote: Remote) =>
   Effect.fnUntraced(function*(input: Digest.Digest): Effect.fn.Return<void, Failure> {
     const digest = yield* checkDigest(input)
     const url = `${yield* base(remote)}/blobs/${digest}`
-    yield* remote.transport.execute({
+    yield* remote.transport.call({
       method: "DELETE",
       registry: remote.registry,
       url,
@@ -84,7 +83,6 @@ export const deleteBlob = (remote: Remote) =>
       accept: [200, 202, 204],
       replay: true
     }).pipe(
-      Effect.scoped,
       Effect.catchTag("UnexpectedStatus", unsupported("blobs")),
       orNotFound("blob", reference(remote, digest))
     )

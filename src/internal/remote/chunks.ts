@@ -82,7 +82,7 @@ const sendChunk = <E>(
 ): Effect.Effect<void, Failure | Restart> => {
   const { closing } = chunk
   const bytes = chunk.bytes.subarray(from - chunk.start)
-  return upload.remote.transport.execute({
+  return upload.remote.transport.call({
     method: closing === undefined ? "PATCH" : "PUT",
     registry: upload.remote.registry,
     url: closing === undefined ? session.location : withParameter(session.location, "digest", closing.digest),
@@ -93,7 +93,6 @@ const sendChunk = <E>(
     accept: success,
     replay: false
   }).pipe(
-    Effect.scoped,
     // What a 2xx says of the range is not asked: ECR repeats that of the first chunk.
     Effect.flatMap((response): Effect.Effect<void, Failure> =>
       closing === undefined ? advance(session, response) : checkDigest(response, closing.digest)

@@ -53,7 +53,7 @@ export const resolve = (remote: Remote) =>
   ): Effect.fn.Return<Descriptor.Descriptor, Failure> {
     const target = yield* checkTarget(requested)
     const path = yield* base(remote)
-    const head = remote.transport.execute({
+    const head = remote.transport.call({
       method: "HEAD",
       registry: remote.registry,
       url: `${path}/manifests/${text(target)}`,
@@ -64,7 +64,6 @@ export const resolve = (remote: Remote) =>
     })
     const get = Effect.map(getManifest(remote)(requested), (manifest) => manifest.descriptor)
     const told = yield* head.pipe(
-      Effect.scoped,
       Effect.flatMap((response): Effect.Effect<Option.Option<Descriptor.Descriptor>, DigestMismatch | NotFound> =>
         response.status === 404
           // The answer to a HEAD has no words.
@@ -163,7 +162,7 @@ export const fetchManifest = (remote: Remote) =>
     const get = (
       damaged: (error: DigestMismatch | SizeMismatch, url: string) => Effect.Effect<Fetched, Failure>
     ): Effect.Effect<Fetched, Failure> =>
-      remote.transport.execute({
+      remote.transport.call({
         method: "GET",
         registry: remote.registry,
         url: `${path}/manifests/${text(target)}`,
@@ -176,7 +175,6 @@ export const fetchManifest = (remote: Remote) =>
         Effect.flatMap((response) =>
           Effect.catchTag(read(response), "DigestMismatch", "SizeMismatch", (error) => damaged(error, response.url))
         ),
-        Effect.scoped,
         orNotFound("manifest", resource)
       )
     return yield* get((error, url) =>
@@ -207,7 +205,7 @@ export const putManifest = (remote: Remote) =>
     yield* Digest.verifyBytes(raw, { digest, size: descriptor.size }, resource)
 
     const put = (url: string) =>
-      remote.transport.execute({
+      remote.transport.call({
         method: "PUT",
         registry: remote.registry,
         url,
@@ -218,7 +216,6 @@ export const putManifest = (remote: Remote) =>
         accept: success,
         replay: true
       }).pipe(
-        Effect.scoped,
         Effect.tap((response) => checkStored(response, raw, resource)),
         Effect.catchTag("UnexpectedStatus", (error) => refused(error, remote, resource))
       )

@@ -52,7 +52,7 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
     let empty = 0
 
     const get = (url: string): Effect.Effect<Response, RegistryError> =>
-      Effect.scoped(list.transport.execute({
+      list.transport.call({
         method: "GET",
         registry: list.registry,
         url,
@@ -61,7 +61,7 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
         accept: [200],
         replay: true,
         buffer: limit
-      }))
+      })
 
     const tooLarge = (error: RegistryError) =>
       error._tag === "UnexpectedStatus" && error.status === 400 &&

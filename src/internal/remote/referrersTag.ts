@@ -139,7 +139,7 @@ export const forget = Effect.fnUntraced(function*(
 
 const hasApi = (remote: Remote, subject: Digest.Digest): Effect.Effect<boolean, Failure> =>
   Api.isLacking(remote) ? Effect.succeed(false) : Effect.flatMap(base(remote), (path) =>
-    remote.transport.execute({
+    remote.transport.call({
       method: "GET",
       registry: remote.registry,
       url: `${path}/referrers/${subject}`,
@@ -147,7 +147,6 @@ const hasApi = (remote: Remote, subject: Digest.Digest): Effect.Effect<boolean, 
       accept: [200],
       replay: true
     })).pipe(
-      Effect.scoped,
       Effect.as(true),
       Effect.catchIf((error) => Api.saysLacking(remote, error), () => Effect.succeed(false))
     )

@@ -32,7 +32,7 @@ export const deleteManifest = (remote: Remote) =>
       // What cannot be read can be removed all the same, and is in no list that was kept by this library.
       Effect.catchIf((error) => error._tag !== "NotFound", () => Effect.succeed(undefined))
     )
-    yield* remote.transport.execute({
+    yield* remote.transport.call({
       method: "DELETE",
       registry: remote.registry,
       url,
@@ -40,7 +40,6 @@ export const deleteManifest = (remote: Remote) =>
       accept: [200, 202, 204],
       replay: true
     }).pipe(
-      Effect.scoped,
       Effect.catchTag("UnexpectedStatus", unsupported(target._tag === "Tag" ? "tags" : "manifests")),
       orNotFound("manifest", reference(remote, requested))
     )

@@ -76,7 +76,7 @@ const post = (
 ): Effect.Effect<UploadSession | undefined, Failure, Scope.Scope> =>
   Effect.flatMap(base(remote), (path) =>
     // To open a second session after a lost answer does no harm: the first expires.
-    Effect.scoped(remote.transport.execute({
+    remote.transport.call({
       method: "POST",
       registry: remote.registry,
       url: opening(path, algorithm, mount),
@@ -85,7 +85,7 @@ const post = (
         : [...writeScopes(remote), ...pull(mount.from)],
       accept: success,
       replay: true
-    }))).pipe(
+    })).pipe(
       orNotFound("repository", `${remote.registry}/${remote.name}`),
       Effect.flatMap((response): Effect.Effect<UploadSession | undefined, RegistryError> => {
         if (mount !== undefined && response.status === 201) {
@@ -119,7 +119,7 @@ export const checkDigest = (response: Response, expected: Digest.Digest): Effect
 /** R-052. Whatever comes of it, the upload's own outcome stands. */
 const cancel = (session: UploadSession): Effect.Effect<void> =>
   Effect.suspend(() =>
-    session.finished ? Effect.void : session.remote.transport.execute({
+    session.finished ? Effect.void : session.remote.transport.call({
       method: "DELETE",
       registry: session.remote.registry,
       url: session.location,
@@ -127,7 +127,6 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
       accept: [...success, 404],
       replay: false
     }).pipe(
-      Effect.scoped,
       // Nor is a connection waited for that takes its time to let go.
       Effect.disconnect,
       Effect.interruptible,
@@ -227,7 +226,7 @@ export const advance = (session: UploadSession, response: Response): Effect.Effe
  * `0-0`, which stands for one byte as well as for none, counts as none.
  */
 export const acknowledged = (session: UploadSession): Effect.Effect<number | undefined> =>
-  session.remote.transport.execute({
+  session.remote.transport.call({
     method: "GET",
     registry: session.remote.registry,
     url: session.location,
@@ -235,7 +234,6 @@ export const acknowledged = (session: UploadSession): Effect.Effect<number | und
     accept: success,
     replay: true
   }).pipe(
-    Effect.scoped,
     Effect.flatMap((response) => Effect.as(advance(session, response), rangeEnd(response.headers["range"]))),
     Effect.catchAll((error) => {
       if (error._tag === "UnexpectedStatus" && error.status === 404) session.finished = true

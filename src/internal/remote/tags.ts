@@ -71,8 +71,7 @@ export const listRepositories = (transport: Transport, registry: string): Stream
 
 /** Whether the registry answers and takes the credentials. */
 export const ping = (transport: Transport, registry: string): Effect.Effect<void, Failure> =>
-  transport.execute({ method: "GET", registry, url: "/v2/", scopes: [], accept: [200], replay: true }).pipe(
-    Effect.scoped,
+  transport.call({ method: "GET", registry, url: "/v2/", scopes: [], accept: [200], replay: true }).pipe(
     Effect.asVoid,
     orNotFound("registry", registry)
   )

@@ -30,7 +30,7 @@ const put = <E>(
   return Effect.flatMap(
     bodyOf(upload, offset, () => sent = true),
     (body) =>
-      upload.remote.transport.execute<SourceFailure<E>>({
+      upload.remote.transport.call<SourceFailure<E>>({
         method: "PUT",
         registry: upload.remote.registry,
         url: withParameter(session.location, "digest", digest),
@@ -41,7 +41,6 @@ const put = <E>(
         replay: false
       })
   ).pipe(
-    Effect.scoped,
     Effect.flatMap((response) => checkDigest(response, digest)),
     Effect.catchAll((error) =>
       error instanceof SourceFailure

@@ -90,6 +90,7 @@ export const script = (
     }
     const transport: Transport = {
       transfer: (_registry, effect) => effect,
+      call: (request) => Effect.scoped(transport.execute(request)),
       execute: <E = never>(request: Request<E>) =>
         Effect.gen(function*() {
           const url = request.url.startsWith("/") ? `${origin}${request.url}` : request.url
