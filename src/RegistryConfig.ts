@@ -75,7 +75,10 @@ export interface Retry extends FailedTry {
  */
 export interface Options {
   readonly hosts?: Readonly<Record<string, HostOptions>> | undefined
-  /** Nothing moved for so long: a failure that is tried again. 20 seconds by default. */
+  /**
+   * Nothing moved for so long: a failure that is tried again. 20 seconds by default. A body that goes out at once, as that
+   * of a small blob or a manifest does, has as much again for each 128 KiB.
+   */
   readonly idleTimeout?: Duration.DurationInput | undefined
   /**
    * Tries of one request after the first, and of one step of a transfer that gets no further. 4 by default.

@@ -3,8 +3,8 @@
  *
  * @internal
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import type * as Descriptor from "../../Descriptor.js"
@@ -31,17 +31,14 @@ export const ways = (
 
 /** An effect that runs once, in a fiber of the scope, from when it is first wanted. */
 const shared = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.map(Effect.scope, (scope) => {
-    let fiber: Fiber.RuntimeFiber<A, E> | undefined
-    const begin = Effect.suspend(() =>
-      fiber !== undefined ? Effect.void : Effect.map(Effect.forkIn(Effect.interruptible(effect), scope), (forked) => {
-        fiber = forked
-      })
-    )
-    const result: Effect.Effect<A, E> = Effect.suspend(() =>
-      fiber === undefined ? Effect.zipRight(begin, result) : Fiber.join(fiber)
-    )
-    return { begin, result }
+  Effect.map(Effect.all([Effect.scope, Deferred.make<A, E>()]), ([scope, deferred]) => {
+    let hasBegun = false
+    const begin = Effect.suspend(() => {
+      if (hasBegun) return Effect.void
+      hasBegun = true
+      return Effect.forkIn(Effect.intoDeferred(Effect.interruptible(effect), deferred), scope)
+    })
+    return { begin, result: Effect.zipRight(begin, Deferred.await(deferred)) }
   })
 
 const read = (

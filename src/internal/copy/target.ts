@@ -75,12 +75,15 @@ export const during = <A, R>(
 ): Effect.Effect<Option.Option<A>, never, R> =>
   Effect.uninterruptibleMask((restore) => {
     if (!isAlive(target)) return Effect.succeedNone
-    return Effect.flatMap(Effect.fork(restore(effect)), (fiber) => {
+    // As an exit, or Effect would log each failure as that of a fiber.
+    return Effect.flatMap(Effect.fork(restore(Effect.exit(effect))), (fiber) => {
       target.running.add(fiber)
+      // It may have ended since it was looked at.
+      if (!isAlive(target)) fiber.unsafeInterruptAsFork(FiberId.none)
       const over = Effect.sync(() => target.running.delete(fiber))
       return restore(Fiber.await(fiber)).pipe(
         Effect.onInterrupt(() => Effect.zipRight(Fiber.interrupt(fiber), over)),
-        Effect.flatMap((exit) => Effect.zipRight(over, concluded(target, exit)))
+        Effect.flatMap((exit) => Effect.zipRight(over, concluded(target, Exit.flatten(exit))))
       )
     })
   })

@@ -58,6 +58,12 @@ const smallBody = 64 * 1024
 /** How fast, in bytes a millisecond, a registry is expected to put away an upload before it answers: 10 MiB a second. */
 const storing = 10 * 1024 * 1.024
 
+/**
+ * How many bytes of a body that is sent at once, whose progress nobody sees, are expected to go out within the idle
+ * time-out: several such bodies may share a slow line.
+ */
+const sending = 128 * 1024
+
 /** How an upload gets on. */
 interface Progress<E> {
   /** When something moved last. */
@@ -67,6 +73,8 @@ interface Progress<E> {
   waiting: boolean
   ended: boolean
   failure: Cause.Cause<E> | undefined
+  /** How fast, in bytes a millisecond, what was sent is expected to be dealt with. */
+  readonly rate: number
 }
 
 /** The content, with its progress and its own failure noted down. */
@@ -98,9 +106,9 @@ const noted = <E>(content: Stream.Stream<Uint8Array, E>, progress: Progress<E>, 
     )
   }))
 
-/** Milliseconds until nothing has moved for `idle`, and for as long as the registry may need to store what it got. */
+/** Milliseconds until nothing has moved for `idle`, and for as long as what was sent may take. */
 const restOf = <E>(progress: Progress<E>, idle: number) => (now: number): number => {
-  const grace = progress.ended ? Math.floor(progress.sent / storing) : 0
+  const grace = progress.ended ? Math.floor(progress.sent / progress.rate) : 0
   return progress.waiting ? idle : progress.at + idle + grace - now
 }
 
@@ -125,7 +133,7 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
       )
     })
   const limit = Duration.toMillis(idle)
-  const watchdog = Watchdog.make()
+  const watchdog = Watchdog.make(limit)
 
   return <E>(outgoing: Outgoing<E>, scope: Scope.Scope) =>
     Effect.gen(function*() {
@@ -137,7 +145,8 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
         sent: body?._tag === "Bytes" ? body.bytes.length : 0,
         waiting: false,
         ended: body?._tag !== "Stream",
-        failure: undefined
+        failure: undefined,
+        rate: body?._tag === "Bytes" ? sending / limit : storing
       }
       const empty = HttpClientRequest.make(method as "POST")(url, { headers })
       const request = body === undefined

@@ -29,11 +29,11 @@ interface Guarded {
 }
 
 /**
- * No rest may be shorter than those of the requests before it: the watchdog sleeps as long as the first one has.
+ * Each effect has `least` milliseconds at its beginning, or more: the watchdog sleeps no longer than that.
  *
  * @internal
  */
-export const make = (): Watchdog => {
+export const make = (least: number): Watchdog => {
   const all = new Set<Guarded>()
   let watching: Fiber.RuntimeFiber<void> | undefined
 
@@ -47,7 +47,7 @@ export const make = (): Watchdog => {
         each.fiber.unsafeInterruptAsFork(FiberId.none)
       }
     }
-    if (soonest < Infinity) return Effect.zipRight(Effect.sleep(Duration.millis(soonest)), watch)
+    if (soonest < Infinity) return Effect.zipRight(Effect.sleep(Duration.millis(Math.min(soonest, least))), watch)
     watching = undefined
     return Effect.void
   })

@@ -155,6 +155,22 @@ describe("the watchdog", () => {
       assert.include(error.description, "5s")
     }))
 
+  it.effect("gives a body that goes out at once the time that its bytes may take on a slow line", () =>
+    Effect.gen(function*() {
+      const { transport } = scripted(() => "hang")
+      const { call } = yield* transport({ retries: 0, idleTimeout: "5 seconds" })
+      const bytes = new Uint8Array(256 * 1024)
+      const fiber = yield* Effect.fork(Effect.flip(call({
+        ...get("example.com"),
+        method: "PUT",
+        body: { _tag: "Bytes", bytes, contentType: "application/octet-stream" }
+      })))
+      yield* TestClock.adjust("14999 millis")
+      assert.strictEqual((yield* Fiber.poll(fiber))._tag, "None")
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(((yield* Fiber.join(fiber)) as TransportError).reason, "Timeout")
+    }))
+
   it.scoped("waits for a slow source of an upload, and not for a registry that does not answer it", () =>
     Effect.gen(function*() {
       const { log, transport } = scripted((seen) => seen.url.endsWith("/hang") ? "hang" : { status: 201 })

@@ -13,7 +13,7 @@ const aSecond = Effect.map(Clock.currentTimeMillis, (start) => (now: number) => 
 describe("a watchdog", () => {
   it.effect("ends what has no time left, and nothing else", () =>
     Effect.gen(function*() {
-      const { guard } = Watchdog.make()
+      const { guard } = Watchdog.make(1000)
       const first = yield* Effect.fork(Effect.either(guard(Effect.never, yield* aSecond)))
       yield* TestClock.adjust("600 millis")
       const second = yield* Effect.fork(Effect.either(guard(Effect.never, yield* aSecond)))
@@ -26,7 +26,7 @@ describe("a watchdog", () => {
 
   it.effect("looks after what comes while it waits for the end of what is stalled", () =>
     Effect.gen(function*() {
-      const { guard } = Watchdog.make()
+      const { guard } = Watchdog.make(1000)
       const slow = Effect.onInterrupt(Effect.never, () => Effect.sleep("5 seconds"))
       const first = yield* Effect.fork(Effect.either(guard(slow, yield* aSecond)))
       yield* TestClock.adjust("1 second")
@@ -37,9 +37,19 @@ describe("a watchdog", () => {
       assert.deepStrictEqual(yield* first, yield* Effect.either(Effect.fail("stalled")))
     }))
 
+  it.effect("is in time for what has less time than others before it", () =>
+    Effect.gen(function*() {
+      const { guard } = Watchdog.make(1000)
+      yield* Effect.fork(guard(Effect.never, () => 60_000))
+      yield* TestClock.adjust("100 millis")
+      const fiber = yield* Effect.fork(Effect.either(guard(Effect.never, yield* aSecond)))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* fiber, yield* Effect.either(Effect.fail("stalled")))
+    }))
+
   it.effect("passes successes, failures and interruptions on", () =>
     Effect.gen(function*() {
-      const { guard } = Watchdog.make()
+      const { guard } = Watchdog.make(1000)
       const rest = () => 1000
       assert.strictEqual(yield* guard(Effect.succeed(1), rest), 1)
       assert.deepStrictEqual(yield* Effect.exit(guard(Effect.fail("own"), rest)), Exit.fail("own"))
@@ -60,7 +70,7 @@ describe("a watchdog", () => {
         unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
         sleep: (duration) => Effect.acquireUseRelease(begin, () => clock.sleep(duration), () => end)
       }
-      const { guard } = Watchdog.make()
+      const { guard } = Watchdog.make(1000)
       const gate = yield* Deferred.make<void>()
       const fiber = yield* Effect.fork(Effect.withClock(guard(Deferred.await(gate), () => 60_000), counting))
       yield* Effect.sleep("10 millis")
@@ -73,7 +83,7 @@ describe("a watchdog", () => {
 
   it.effect("ends it also where its caller cannot be interrupted", () =>
     Effect.gen(function*() {
-      const { guard } = Watchdog.make()
+      const { guard } = Watchdog.make(1000)
       const rest = yield* aSecond
       const fiber = yield* Effect.fork(Effect.uninterruptible(Effect.either(guard(Effect.never, rest))))
       yield* TestClock.adjust("1 second")
