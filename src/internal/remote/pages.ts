@@ -7,7 +7,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { RegistryError } from "../../RegistryError.js"
+import type { RegistryError, TransportError } from "../../RegistryError.js"
 import type { Response, Transport } from "../http/transport.js"
 import * as Link from "./link.js"
 import { resolve, sameOrigin } from "./location.js"
@@ -50,6 +50,9 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
     const limit = list.limit ?? maxPage
     let linked = false
     let empty = 0
+    let count = 0
+    /** The page before, when this one was asked for without a link to it. */
+    let guessedFrom: ReadonlyArray<A> | undefined
 
     const get = (url: string): Effect.Effect<Response, RegistryError> =>
       list.transport.call({
@@ -68,35 +71,50 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
       error.errors.some(({ code }) => code === "PAGINATION_NUMBER_INVALID")
 
     const read = Effect.fnUntraced(function*(url: string) {
-      visited.add(url)
       const response = yield* url === list.first && list.unsized !== undefined
         ? Effect.catchIf(get(url), tooLarge, () => get(list.unsized ?? url))
         : get(url)
-      const page = yield* list.page(yield* json(response, limit), response)
-      empty = page.items.length === 0 ? empty + 1 : 0
-      const link = Link.next(response.headers["link"])
-      linked = linked || link !== undefined
-      const following = link === undefined ? (linked ? undefined : page.after) : yield* follow(link, response)
-      if (following !== undefined && empty > maxEmpty) {
-        return yield* protocol("GET", response, `${empty} empty pages came one after another`)
+      const { after, items } = yield* list.page(yield* json(response, limit), response)
+      count++
+      // distribution 2.8 sends its whole list whatever `last` says, and a page never begins like the one before it.
+      if (guessedFrom !== undefined && items.length > 0 && items[0] === guessedFrom[0]) {
+        return [Chunk.empty<A>(), Option.none<string>()] as const
       }
-      if (following !== undefined && visited.size >= maxPages) {
-        return yield* protocol("GET", response, `the list does not end within ${maxPages} pages`)
+      // The same page may be spelled in different ways, the first one without its host.
+      for (const address of [url, response.url]) if (URL.canParse(address)) visited.add(new URL(address).href)
+      const link = yield* linkOf(response)
+      linked = linked || Option.isSome(link)
+      const following = linked ? link : Option.fromNullable(after)
+      guessedFrom = linked ? undefined : items
+      empty = items.length === 0 ? empty + 1 : 0
+      if (Option.isSome(following)) {
+        if (Option.isSome(link) && visited.has(new URL(link.value).href)) {
+          return yield* protocol("GET", response, "the Link to the next page leads to one that has been read already")
+        }
+        if (empty > maxEmpty) {
+          return yield* protocol("GET", response, `${empty} empty pages came one after another`)
+        }
+        if (count >= maxPages) {
+          return yield* protocol("GET", response, `the list does not end within ${maxPages} pages`)
+        }
       }
-      return [
-        Chunk.unsafeFromArray(page.items as Array<A>),
-        following === undefined || visited.has(following) ? Option.none<string>() : Option.some(following)
-      ] as const
+      return [Chunk.unsafeFromArray(items as Array<A>), following] as const
     })
 
     return Stream.paginateChunkEffect(list.first, read)
   })
 
-/** The next page's address is opaque, but it does not lead elsewhere. */
-const follow = (link: string, response: Response) => {
-  const url = resolve(link, response.url)
+/** The next page's address, if there is one. It is opaque, but it does not lead elsewhere. */
+const linkOf = (response: Response): Effect.Effect<Option.Option<string>, TransportError> => {
+  const header = response.headers["link"]
+  if (header === undefined) return Effect.succeedNone
+  const link = Link.next(header)
+  // To go on without it would leave out the rest of the list.
+  if (link === undefined) return protocol("GET", response, "the Link to the next page cannot be read")
+  if (Option.isNone(link)) return Effect.succeedNone
+  const url = resolve(link.value, response.url)
   if (url === undefined) return protocol("GET", response, "the Link to the next page is not an address")
   return sameOrigin(url, response.url)
-    ? Effect.succeed(url)
+    ? Effect.succeedSome(url)
     : protocol("GET", response, "the Link to the next page leads to another host")
 }

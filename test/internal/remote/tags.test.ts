@@ -44,11 +44,56 @@ describe("tags", () => {
       assert.deepStrictEqual(yield* all(repository.tags), ["a", "d"])
     }))
 
-  it.effect("stops when a link leads to a page that has been read", () =>
+  it.effect("Cloudflare's serverless-registry: follows a link without angle brackets", () =>
     Effect.gen(function*() {
-      const { repository, seen } = yield* script([page(["a"], "</2>; rel=next"), page(["b"], "</2>; rel=next")])
-      assert.deepStrictEqual(yield* all(repository.tags), ["a", "b"])
-      assert.strictEqual(seen.length, 2)
+      const { lines, repository } = yield* script([
+        page(["a"], `${path}?n=1&last=a; rel=next`),
+        page(["b"], `${origin}${path}?n=1&last=b ; rel="next"`),
+        page(["c"])
+      ])
+      assert.deepStrictEqual(yield* all(repository.tags), ["a", "b", "c"])
+      assert.deepStrictEqual(lines().slice(1), [
+        `GET ${origin}${path}?n=1&last=a`,
+        `GET ${origin}${path}?n=1&last=b`
+      ])
+    }))
+
+  for (
+    const [what, first, second] of [
+      ["itself", `<${path}?n=1000>; rel=next`, ""],
+      ["itself, absolutely", `<${origin}${path}?n=1000>; rel=next`, ""],
+      ["itself, without angle brackets", `${path}?n=1000; rel=next`, ""],
+      ["the page before", "</2>; rel=next", `<${path}?n=1000>; rel=next`],
+      ["the page before, by another spelling of it", "</2>; rel=next", `<${origin}/x/../2>; rel=next`]
+    ] as const
+  ) {
+    it.effect(`fails when a page leads to ${what}: nothing comes twice, and nothing is lost without a word`, () =>
+      Effect.gen(function*() {
+        const { repository, seen } = yield* script([page(["a"], first), page(["b"], second)])
+        const error = yield* Effect.flip(all(repository.tags))
+        assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Protocol")
+        assert.include(error.message, "has been read already")
+        assert.strictEqual(seen.length, second === "" ? 1 : 2)
+      }))
+  }
+
+  for (const link of ["<a", "junk", "/v2/x?last=b", "; rel=next", "<a>; rel=prev, junk", "</2>", "</2>; title=next"]) {
+    it.effect(`fails when it cannot be told where ${JSON.stringify(link)} leads`, () =>
+      Effect.gen(function*() {
+        const { repository, seen } = yield* script([page(["a"], link)])
+        const error = yield* Effect.flip(all(repository.tags))
+        assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Protocol")
+        assert.include(error.message, "Link")
+        assert.strictEqual(seen.length, 1)
+      }))
+  }
+
+  it.effect("ends where the links lead to no next page", () =>
+    Effect.gen(function*() {
+      for (const link of ["", " , ", "<https://docs.test/>; rel=help", "</1>; rel=\"prev first\""]) {
+        const { repository } = yield* script([page(["a"], link)])
+        assert.deepStrictEqual(yield* all(repository.tags), ["a"])
+      }
     }))
 
   it.effect("does not follow empty pages for ever", () =>
@@ -92,6 +137,14 @@ describe("tags", () => {
       const { lines, repository } = yield* script([page(full), page(["u"])])
       assert.strictEqual((yield* all(repository.tags)).length, 1001)
       assert.strictEqual(lines()[1], `GET ${path}?n=1000&last=t999`)
+    }))
+
+  it.effect("distribution 2.8: takes a list that pays no heed to `last` for what it is: whole", () =>
+    Effect.gen(function*() {
+      const full = Array.from({ length: 1000 }, (_, i) => `t${i}`)
+      const { repository, seen } = yield* script([page(full), page(full)])
+      assert.strictEqual((yield* all(repository.tags)).length, 1000)
+      assert.strictEqual(seen.length, 2)
     }))
 
   it.effect("does not do so once a link was given", () =>
