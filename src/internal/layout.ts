@@ -17,6 +17,7 @@ import { type LayoutFiles, storageError } from "./layoutFiles.js"
 import * as Index from "./layoutIndex.js"
 import { checkRange, notFound } from "./memoryRepository.js"
 import { checkDigest, checkName, checkTag, checkTarget, located } from "./names.js"
+import * as Pool from "./pool.js"
 import { entryOf, matches, subjectOf } from "./referrer.js"
 
 export interface Options {
@@ -29,11 +30,11 @@ export interface Options {
 }
 
 /** Changes of one index.json follow each other, whichever `Repository` of this process makes them. */
-const locks = new Map<string, Effect.Semaphore>()
+const locks = new Map<string, Pool.Pool>()
 
-const lockOf = (directory: string): Effect.Semaphore => {
+const lockOf = (directory: string): Pool.Pool => {
   let lock = locks.get(directory)
-  if (lock === undefined) locks.set(directory, lock = Effect.unsafeMakeSemaphore(1))
+  if (lock === undefined) locks.set(directory, lock = Pool.make(1))
   return lock
 }
 
@@ -136,7 +137,7 @@ export const make = (files: LayoutFiles, options: Options): Repository => {
   const change = <A, E>(
     f: (entries: ReadonlyArray<Index.Entry>) => Effect.Effect<readonly [ReadonlyArray<Index.Entry>, A], E>
   ): Effect.Effect<A, E | StorageError> =>
-    lock.withPermits(1)(Effect.uninterruptible(Effect.gen(function*() {
+    lock.run(Effect.uninterruptible(Effect.gen(function*() {
       const index = yield* Index.read(files)
       const [entries, result] = yield* f(index?.entries ?? [])
       yield* Index.write(files, index, Index.tidy(entries))

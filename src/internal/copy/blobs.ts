@@ -147,14 +147,11 @@ export const move = Effect.fnUntraced(function*(job: Job, tasks: ReadonlyArray<T
       else group.tasks.push(task)
     }
   }
-  const waiting = yield* Effect.makeSemaphore(job.concurrency * ahead)
   yield* Effect.forEach(
     [...groups.values()].sort((a, b) => b.descriptor.size - a.descriptor.size),
     ({ descriptor, tasks }) =>
-      waiting.withPermits(1)(
-        moveTogether(job, descriptor, tasks, (task, { from, outcome }) => done(job, task, outcome, from))
-      ),
-    { concurrency: "unbounded", discard: true }
+      moveTogether(job, descriptor, tasks, (task, { from, outcome }) => done(job, task, outcome, from)),
+    { concurrency: job.concurrency * ahead, discard: true }
   )
 })
 

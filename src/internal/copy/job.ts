@@ -12,6 +12,7 @@ import { CopyEvent } from "../../CopyEvent.js"
 import { InvalidInput } from "../../RegistryError.js"
 import type * as Repository from "../../Repository.js"
 import { CurrentObserver, type Observer } from "../observer.js"
+import * as Pool from "../pool.js"
 import * as progress from "./progress.js"
 import * as sided from "./sided.js"
 
@@ -25,7 +26,7 @@ export interface Job {
   /** Ends with the run, and what was forked into it. */
   readonly scope: Scope.Scope
   /** Places for blobs whose bytes take time. */
-  readonly places: Effect.Semaphore
+  readonly places: Pool.Pool
   readonly emit: Emit
   /** Counts the bytes on their way to a target. */
   readonly meter: progress.Meter
@@ -92,7 +93,7 @@ export const run = <A, E, R>(
       mountFrom,
       concurrency,
       scope: yield* Effect.scope,
-      places: yield* Effect.makeSemaphore(concurrency),
+      places: Pool.make(concurrency),
       emit: emit ?? (() => {}),
       meter: emit === undefined ? progress.none : yield* progress.make(emit, progressInterval),
       observed: Stream.provideService(CurrentObserver, observer),

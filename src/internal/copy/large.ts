@@ -26,7 +26,7 @@ export const ways = (
       members: members.length,
       source: contentOf(job, descriptor),
       slots: (effect) =>
-        job.places.withPermits(1)(
+        job.places.run(
           slots.hold([job.source, ...members.map(({ target }) => target.repository)], effect)
         )
     }),

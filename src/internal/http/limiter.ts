@@ -5,10 +5,9 @@
  * @internal
  */
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
+import * as Pool from "../pool.js"
 
 /** @internal */
 export interface Limiter {
@@ -23,14 +22,7 @@ export interface Limiter {
   /** Runs what moves a body when there is a place for it. */
   readonly transfer: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** For tests: places that there are now, and that are taken. */
-  readonly places: () => { readonly small: Places; readonly transfers: Places }
-}
-
-/** @internal */
-export interface Places {
-  readonly window: number
-  readonly taken: number
-  readonly waiting: number
+  readonly places: () => { readonly small: Pool.Places; readonly transfers: Pool.Places }
 }
 
 /** How a registry took a request: well, or as one too many, with the wait that it asked for. */
@@ -38,64 +30,14 @@ export type Verdict =
   | { readonly _tag: "Accepted" }
   | { readonly _tag: "TooMany"; readonly retryAfter: Duration.Duration | undefined }
 
-/** Places of which there are more or fewer with time, first come first served. */
-const makePool = (most: number) => {
-  // A Set, because who is interrupted leaves from the middle.
-  const queue = new Set<Deferred.Deferred<void>>()
-  let window = most
-  let taken = 0
-
-  const pump = (): void => {
-    for (const next of queue) {
-      if (taken >= Math.floor(window)) return
-      queue.delete(next)
-      taken++
-      Deferred.unsafeDone(next, Effect.void)
-    }
-  }
-  const give = Effect.sync(() => {
-    taken--
-    pump()
-  })
-
-  const run = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.uninterruptibleMask((restore) => {
-      const then = Effect.suspend(() => Effect.ensuring(restore(effect), give))
-      if (queue.size === 0 && taken < Math.floor(window)) {
-        taken++
-        return then
-      }
-      const turn = Deferred.unsafeMake<void>(FiberId.none)
-      queue.add(turn)
-      return restore(Deferred.await(turn)).pipe(
-        // Who is not in the queue any more was given a place, and did not live to use it.
-        Effect.onInterrupt(() => queue.delete(turn) ? Effect.void : give),
-        Effect.zipRight(then)
-      )
-    })
-
-  return {
-    run,
-    grow: (): void => {
-      if (window >= most) return
-      window = Math.min(most, window + 1 / window)
-      pump()
-    },
-    shrink: (): void => {
-      window = Math.max(1, window / 2)
-    },
-    places: (): Places => ({ window: Math.floor(window), taken, waiting: queue.size })
-  }
-}
-
 /**
  * `concurrency` transfers at once, and twice as many small requests.
  *
  * @internal
  */
 export const make = (concurrency: number, maxPause: Duration.Duration): Limiter => {
-  const small = makePool(2 * concurrency)
-  const transfers = makePool(concurrency)
+  const small = Pool.make(2 * concurrency)
+  const transfers = Pool.make(concurrency)
   let pausedUntil = 0
   /** How often the windows have been halved: what was under way before does not halve them again. */
   let halvings = 0

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Session } from "../../Repository.js"
+import * as Pool from "../pool.js"
 
 /** Gives the entries as they are to be; the very same array when they are already. */
 export type Edit = (entries: ReadonlyArray<unknown>) => ReadonlyArray<unknown>
@@ -17,7 +18,7 @@ interface Waiting {
 }
 
 interface Queue {
-  readonly lock: Effect.Semaphore
+  readonly lock: Pool.Pool
   waiting: ReadonlyArray<Waiting>
 }
 
@@ -28,7 +29,7 @@ const queueOf = (session: Session, key: string): Queue => {
   let all = queues.get(session)
   if (all === undefined) queues.set(session, all = new Map())
   let queue = all.get(key)
-  if (queue === undefined) all.set(key, queue = { lock: Effect.unsafeMakeSemaphore(1), waiting: [] })
+  if (queue === undefined) all.set(key, queue = { lock: Pool.make(1), waiting: [] })
   return queue
 }
 
@@ -59,7 +60,7 @@ export const together = <E>(
         }))
     })
     return Effect.ensuring(
-      queue.lock.withPermits(1)(go),
+      queue.lock.run(go),
       Effect.sync(() => {
         queue.waiting = queue.waiting.filter((one) => one !== own)
       })

@@ -13,6 +13,7 @@ import type { Failure, Repository } from "../../Repository.js"
 import { defaultManifestSize } from "../limits.js"
 import { notFound } from "../memoryRepository.js"
 import * as Names from "../names.js"
+import * as Pool from "../pool.js"
 import { subjectOf } from "../referrer.js"
 import { deletesOff } from "./blobs.js"
 import {
@@ -82,7 +83,7 @@ export const put = (context: Context, exchange: Exchange, name: string, referenc
     if (target._tag === "Tag") {
       const store = repository.putManifest(manifest, { tag: target.tag })
       // One at a time: between the look at what the tag names and the change nothing else may change it.
-      yield* lockOf(storage).withPermits(1)(
+      yield* lockOf(storage).run(
         quirks.conditionalPut === false
           ? store
           : Effect.zipRight(checkConditions(exchange, repository, target.tag), store)
@@ -99,11 +100,11 @@ export const put = (context: Context, exchange: Exchange, name: string, referenc
     })
   })
 
-const locks = new WeakMap<Storage, Effect.Semaphore>()
+const locks = new WeakMap<Storage, Pool.Pool>()
 
-const lockOf = (storage: Storage): Effect.Semaphore => {
+const lockOf = (storage: Storage): Pool.Pool => {
   let lock = locks.get(storage)
-  if (lock === undefined) locks.set(storage, lock = Effect.unsafeMakeSemaphore(1))
+  if (lock === undefined) locks.set(storage, lock = Pool.make(1))
   return lock
 }
 

@@ -10,6 +10,7 @@ import * as Digest from "../../Digest.js"
 import { NotFound } from "../../OperationError.js"
 import type { Options, Quirks, Storage, Upload } from "../../RegistryServer.js"
 import * as Names from "../names.js"
+import * as Pool from "../pool.js"
 import {
   digestHeader,
   empty,
@@ -25,7 +26,7 @@ interface Session {
   readonly id: string
   readonly name: string
   readonly upload: Upload
-  readonly lock: Effect.Semaphore
+  readonly lock: Pool.Pool
   readonly algorithm: Digest.Algorithm | undefined
   /** Last byte of the first chunk, for registries that never tell more. */
   firstLast: number | undefined
@@ -95,7 +96,7 @@ export const start = (context: Context, exchange: Exchange, name: string): Handl
       id: randomUUID(),
       name,
       upload,
-      lock: Effect.unsafeMakeSemaphore(1),
+      lock: Pool.make(1),
       algorithm,
       firstLast: undefined,
       short: false,
@@ -229,7 +230,7 @@ const withSession = (
 ): Handled =>
   Effect.flatMap(find(context, exchange, name, id), ({ lock }) =>
     // Looked up again: it may have ended while this request waited.
-    lock.withPermits(1)(Effect.flatMap(find(context, exchange, name, id), f)))
+    lock.run(Effect.flatMap(find(context, exchange, name, id), f)))
 
 export const patch = (context: Context, exchange: Exchange, name: string, id: string): Handled =>
   withSession(context, exchange, name, id, (session) =>

@@ -7,6 +7,7 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Limiter from "../../../src/internal/http/limiter.js"
+import type { Places } from "../../../src/internal/pool.js"
 import { get, scripted } from "./scripted.js"
 
 const tooMany = (seconds?: number): Limiter.Verdict => ({
@@ -15,7 +16,7 @@ const tooMany = (seconds?: number): Limiter.Verdict => ({
 })
 const accepted: Limiter.Verdict = { _tag: "Accepted" }
 const make = (concurrency: number) => Limiter.make(concurrency, Duration.seconds(60))
-const free = (window: number): Limiter.Places => ({ window, taken: 0, waiting: 0 })
+const free = (window: number): Places => ({ window, taken: 0, waiting: 0 })
 
 describe("limiter", () => {
   it.effect("lets so many small requests through, first come first served, and big ones past them", () =>
