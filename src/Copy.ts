@@ -44,7 +44,7 @@ export interface Destination {
 
 /**
  * What became of a blob: `Uploaded` (its bytes moved), `Mounted` (the registry made it appear), `Existed` (it was there),
- * `NotDistributable` (its publisher keeps it; not sent).
+ * `NotDistributable` (not sent, by the option `nonDistributable`).
  *
  * @since 0.1.0
  * @category models
@@ -187,6 +187,12 @@ export interface Options {
    * `overwrite`.
    */
   readonly onExisting?: "overwrite" | "skip" | "fail" | undefined
+  /**
+   * What becomes of layers of the types that are not to be distributed (image-spec, "Non-Distributable Layers"). `auto`,
+   * the default, leaves out those whose descriptor has `urls` that they can be had from, and sends those that can be had
+   * nowhere else. `copy` sends all of them, from the source and never from the `urls`; `skip` sends none.
+   */
+  readonly nonDistributable?: "auto" | "copy" | "skip" | undefined
   /** Repositories of the destination's registry that may have blobs to be mounted from, beside those that are known. */
   readonly mountFrom?: ReadonlyArray<string> | undefined
   /** How often at most the progress of a blob is told. Every 250 ms by default. */

@@ -216,25 +216,48 @@ describe("Copy", () => {
       assert.isTrue(yield* destination.repository.hasBlob(blob.descriptor.digest))
     }))
 
-  it.effect("does not send what its publisher keeps", () =>
+  it.effect("leaves out what is not to be distributed and can be had elsewhere, or all of it, or nothing", () =>
     Effect.gen(function*() {
-      const { destination, source, to } = yield* setting
+      const { source } = yield* setting
       const kept = sample("kept", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip")
+      const nowhere = sample("nowhere else", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
       const own = image(["own"])
       const manifest = sample({
         schemaVersion: 2,
         mediaType: MediaType.ociManifest,
         config: own.config.descriptor,
-        layers: [{ ...kept.descriptor, urls: ["https://example.com/layer"] }, own.layers[0]?.descriptor]
+        layers: [
+          { ...kept.descriptor, urls: ["https://example.com/layer"] },
+          nowhere.descriptor,
+          own.layers[0]?.descriptor
+        ]
       }, MediaType.ociManifest)
       yield* seed.putImage(source.repository, own)
       yield* seed.putManifest(source.repository, manifest, "windows")
-      const result = yield* Copy.run({ repository: source.repository, reference: "windows" }, to("windows"))
-      assert.deepStrictEqual(
-        result.blobs.find((blob) => blob.descriptor.digest === kept.descriptor.digest)?.outcome,
-        "NotDistributable"
-      )
-      assert.isFalse(yield* destination.repository.hasBlob(kept.descriptor.digest))
+      for (const blob of [kept, nowhere]) yield* seed.putBlob(source.repository, blob)
+      const from = { repository: source.repository, reference: "windows" }
+      const outcomes = (nonDistributable: Copy.Options["nonDistributable"], name: string) =>
+        Effect.gen(function*() {
+          const repository = yield* Repository.makeMemory({ registry: "two.test", name })
+          const there = { repository, tag: "windows" }
+          const plan = yield* Copy.plan(from, there, { nonDistributable })
+          const result = yield* Copy.run(from, there, { nonDistributable })
+          assert.deepStrictEqual((yield* repository.getManifest("windows")).raw, manifest.raw)
+          return yield* Effect.forEach([kept, nowhere], ({ descriptor: { digest } }) =>
+            Effect.map(repository.hasBlob(digest), (isThere): ReadonlyArray<unknown> => [
+              plan.blobs.find(({ descriptor }) =>
+                descriptor.digest === digest
+              )?.action,
+              result.blobs.find(({ descriptor }) => descriptor.digest === digest)?.outcome,
+              isThere
+            ]))
+        })
+      const sent = ["Upload", "Uploaded", true]
+      const left = ["NotDistributable", "NotDistributable", false]
+      assert.deepStrictEqual(yield* outcomes(undefined, "default"), [left, sent])
+      assert.deepStrictEqual(yield* outcomes("auto", "auto"), [left, sent])
+      assert.deepStrictEqual(yield* outcomes("copy", "copy"), [sent, sent])
+      assert.deepStrictEqual(yield* outcomes("skip", "skip"), [left, left])
     }))
 
   it.effect("refuses indexes that are nested too deep or lead to too much", () =>

@@ -300,12 +300,12 @@ describe("the copy engine", () => {
       assert.isTrue(yield* other.repository.hasBlob(first.config.descriptor.digest))
     }))
 
-  it.effect("sends a blob that one manifest calls not distributable and another does not", () =>
+  it.effect("sends a blob that is left out by one of its descriptors and not by another", () =>
     Effect.gen(function*() {
       const { source } = yield* setting
       const [layer] = first.layers
       const foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
-      const layers = [{ ...layer!.descriptor, mediaType: foreign }, layer!.descriptor]
+      const layers = [{ ...layer!.descriptor, mediaType: foreign, urls: ["https://example.com"] }, layer!.descriptor]
       const mixed = image([], { layers })
       yield* seed.putImage(source.repository, mixed, "mixed")
       const { repository } = yield* memory("two.test")

@@ -109,7 +109,7 @@ export const summary = ({ blobs, bytes, outcome }: Pick<CopyResult, "blobs" | "b
     [count("Uploaded"), `uploaded (${formatBytes(bytes)})`],
     [count("Mounted"), "mounted"],
     [count("Existed"), "there already"],
-    [count("NotDistributable"), "left out, their publisher keeps them"]
+    [count("NotDistributable"), "left out, as they are not to be distributed"]
   ] as const
   const told = parts.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`)
   return told.length === 0 ? "copied; no blob had to move" : `copied; blobs: ${told.join(", ")}`

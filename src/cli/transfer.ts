@@ -42,6 +42,12 @@ export const config = {
     "What to do when the destination's tag names something else: overwrite it, skip the copy, or fail. overwrite by " +
       "default."
   ),
+  nonDistributable: options.choice(
+    "non-distributable",
+    ["auto", "copy", "skip"],
+    "What to do with layers of the types that are not to be distributed, as in images of Windows: auto leaves out those " +
+      "that name other addresses to get them from and sends the others, copy sends all, skip sends none. auto by default."
+  ),
   concurrency: options.count("concurrency", "How many blobs to move at once. 6 by default."),
   quiet: options.flag(
     "quiet",
@@ -54,7 +60,7 @@ type Parsed = Command.Command.ParseConfig<typeof config>
 
 /** The options as the library has them. Whatever is wrong with them is told before any request. */
 export const read = Effect.fnUntraced(function*(
-  { concurrency, digestTags, ifExists, noAttestations, platforms, referrers, sparse }: Parsed
+  { concurrency, digestTags, ifExists, noAttestations, nonDistributable, platforms, referrers, sparse }: Parsed
 ): Effect.fn.Return<Copy.Options, UsageError | ParsePlatformError> {
   yield* Effect.forEach(platforms, platformPattern.make, { discard: true })
   if (sparse && platforms.length === 0 && !noAttestations) {
@@ -69,6 +75,7 @@ export const read = Effect.fnUntraced(function*(
     attestations: noAttestations ? "drop" : undefined,
     referrers: Option.getOrUndefined(referrers),
     digestTags: digestTags ? true : undefined,
-    onExisting: Option.getOrUndefined(ifExists)
+    onExisting: Option.getOrUndefined(ifExists),
+    nonDistributable: Option.getOrUndefined(nonDistributable)
   }
 })

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Manifest from "../../src/Manifest.js"
 import type * as RegistryServer from "../../src/RegistryServer.js"
-import { image, index } from "../utils/samples.js"
+import { image, index, sample } from "../utils/samples.js"
 import * as seed from "../utils/seed.js"
 import { assertParagraph, cli, push, registry, samplePlatforms } from "./harness.js"
 
@@ -108,6 +108,22 @@ describe("effect-oci copy", () => {
       const { code, err } = yield* cli(["copy", "--no-attestations", `${host}/app:1.0`, `${host}/without:1.0`])
       assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
       assert.deepStrictEqual(yield* platformsAt(server, "without", "1.0"), [app.manifest.descriptor.digest])
+    }))
+
+  it.scopedLive("sends or leaves out what is not to be distributed", () =>
+    Effect.gen(function*() {
+      const { host, server } = yield* registry()
+      const own = image(["own"])
+      const kept = sample("kept", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
+      const layers = [{ ...kept.descriptor, urls: ["https://example.com/layer"] }]
+      const windows = { ...image([], { layers, config: own.config.descriptor }), config: own.config, layers: [kept] }
+      yield* seed.putImage(yield* server.repository("app"), windows, "1.0")
+      for (const [how, isSent] of [["auto", false], ["skip", false], ["copy", true]] as const) {
+        const { code, err } = yield* cli(["copy", "--non-distributable", how, `${host}/app:1.0`, `${host}/${how}:1.0`])
+        assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
+        const repository = yield* server.repository(how)
+        assert.strictEqual(yield* repository.hasBlob(kept.descriptor.digest), isSent)
+      }
     }))
 
   it.scopedLive("overwrites or keeps what the tag names, or fails", () =>

@@ -72,6 +72,7 @@ describe("effect-oci --help", () => {
         assert.include(copy, word)
       }
       assert.include(copy, "--if-exists overwrite|skip|fail")
+      assert.include(copy, "--non-distributable auto|copy|skip")
       const sync = (yield* help("sync", "--help")).replaceAll(/\s+/g, " ")
       for (const words of ["1.2.3-alpine", "either of them", "as the copies end"]) assert.include(sync, words)
     }))

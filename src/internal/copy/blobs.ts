@@ -47,14 +47,23 @@ const mountSource = ({ mountFrom, source }: Job, { repository }: Target.Target, 
   return candidates.find((name) => name !== repository.name)
 }
 
+/**
+ * Whether a blob is sent at all. Only the media type says that a layer is not to be distributed; its `urls` say that it can
+ * be had from elsewhere (image-spec, "Non-Distributable Layers"). One without them would be nowhere.
+ */
+const isSent = ({ nonDistributable }: Job, { mediaType, urls = [] }: Descriptor.Descriptor): boolean =>
+  nonDistributable === "copy" || !MediaType.isNonDistributable(mediaType) ||
+  (nonDistributable === "auto" && urls.length === 0)
+
 /** What is to be done, where nothing need be asked to know it. */
 const known = (
+  job: Job,
   { mountSource, target }: { readonly mountSource: string | undefined; readonly target: Target.Target },
   blob: Descriptor.Descriptor,
   dryRun: boolean
 ): Action | undefined => {
   const { repository } = target
-  if (MediaType.isNonDistributable(blob.mediaType)) return { _tag: "NotDistributable" }
+  if (!isSent(job, blob)) return { _tag: "NotDistributable" }
   if (target.isSource || repository.session.hasSeen(repository.registry, repository.name, blob.digest)) {
     return { _tag: "Exists" }
   }
@@ -72,7 +81,7 @@ const decide = (
 ): Effect.Effect<Effect.Effect<Option.Option<Action>>> =>
   Effect.suspend(() => {
     const from = mountSource(job, target, blob.digest)
-    const action = known({ mountSource: from, target }, blob, dryRun)
+    const action = known(job, { mountSource: from, target }, blob, dryRun)
     if (action !== undefined) return Effect.succeed(Effect.succeedSome(action))
     const { repository } = target
     const asked = Effect.map(
@@ -98,14 +107,13 @@ interface Need {
 
 export const inspection = (job: Job, dryRun: boolean): Inspection => {
   const needs = new Map<Digest.Digest, Need>()
-  const isDistributable = ({ mediaType }: Descriptor.Descriptor) => !MediaType.isNonDistributable(mediaType)
 
   const need: Inspection["need"] = (descriptor, targets) =>
     Effect.suspend(() => {
       let it = needs.get(descriptor.digest)
       const all = new Set(targets)
-      // What one manifest calls not to be distributed another may distribute, and then it must come along.
-      if (it === undefined || (isDistributable(descriptor) && !isDistributable(it.descriptor))) {
+      // What is left out for one manifest another may need, and then it must come along.
+      if (it === undefined || (isSent(job, descriptor) && !isSent(job, it.descriptor))) {
         for (const target of it?.actions.keys() ?? []) all.add(target)
         needs.set(descriptor.digest, it = { descriptor, actions: new Map() })
       }

@@ -23,6 +23,7 @@ export interface Job {
   readonly source: Repository.Repository
   readonly mountFrom: ReadonlyArray<string>
   readonly concurrency: number
+  readonly nonDistributable: NonNullable<Options["nonDistributable"]>
   /** Ends with the run, and what was forked into it. */
   readonly scope: Scope.Scope
   /** Places for blobs whose bytes take time. */
@@ -65,7 +66,7 @@ export const defaultConcurrency = 6
 /** Runs an effect as a job; what it asks of registries is counted and told. */
 export const run = <A, E, R>(
   source: Repository.Repository,
-  options: Pick<Options, "concurrency" | "mountFrom" | "progressInterval">,
+  options: Pick<Options, "concurrency" | "mountFrom" | "nonDistributable" | "progressInterval">,
   emit: Emit | undefined,
   body: (job: Job) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | sided.Sided, Exclude<R, Scope.Scope>> =>
@@ -92,6 +93,7 @@ export const run = <A, E, R>(
       source,
       mountFrom,
       concurrency,
+      nonDistributable: options.nonDistributable ?? "auto",
       scope: yield* Effect.scope,
       places: Pool.make(concurrency),
       emit: emit ?? (() => {}),

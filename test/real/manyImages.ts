@@ -11,8 +11,8 @@ import * as Credentials from "../../src/Credentials.js"
 import * as ImageLayout from "../../src/ImageLayout.js"
 import * as RegistryClient from "../../src/RegistryClient.js"
 import * as RegistryTest from "../../src/RegistryTest.js"
-import { image, index } from "./samples.js"
-import * as seed from "./seed.js"
+import { image, index } from "../utils/samples.js"
+import * as seed from "../utils/seed.js"
 
 const [count = "1", directory] = process.argv.slice(2)
 
