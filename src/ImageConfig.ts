@@ -5,10 +5,11 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as Digest from "./Digest.js"
-import { parseJson } from "./internal/json.js"
-import { absent, issues, tolerantArray } from "./internal/schema.js"
+import { readJson } from "./internal/json.js"
+import { absent, decodeWire, issues, tolerantArray } from "./internal/schema.js"
 import { printable } from "./internal/text.js"
 import type * as Platform from "./Platform.js"
 import { ManifestInvalid } from "./RegistryError.js"
@@ -94,12 +95,12 @@ export const ImageConfig = Schema.Struct({
  */
 export type ImageConfig = typeof ImageConfig.Type
 
-const decodeConfig = Schema.decodeUnknown(ImageConfig, { onExcessProperty: "preserve" })
+const decodeConfig = decodeWire(ImageConfig)
 
 /**
  * Reads an image config out of its bytes. `resource` is how messages name the image, a reference or a digest.
  *
- * Fails with `ManifestInvalid` when it is not JSON or not a config.
+ * Fails with `ManifestInvalid` when it is not JSON or not a config, or holds more than a manifest may.
  *
  * @since 0.1.0
  * @category decoding
@@ -107,12 +108,11 @@ const decodeConfig = Schema.decodeUnknown(ImageConfig, { onExcessProperty: "pres
 export const decode = (raw: Uint8Array, resource: string): Effect.Effect<ImageConfig, ManifestInvalid> => {
   const invalid = (reason: string) =>
     new ManifestInvalid({ resource, reason: printable(`its config cannot be read: ${reason}`), errors: [] })
-  return Effect.suspend(() => {
-    const json = parseJson(raw)
-    return json === undefined
-      ? Effect.fail(invalid("it is not JSON"))
-      : Effect.mapError(decodeConfig(json), (error) => invalid(issues(error)))
-  })
+  return Effect.suspend(() =>
+    Either.mapLeft(readJson(raw), invalid).pipe(
+      Either.flatMap((json) => Either.mapLeft(decodeConfig(json), (error) => invalid(issues(error))))
+    )
+  )
 }
 
 /**

@@ -5,13 +5,14 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type { ParseError } from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Descriptor from "./Descriptor.js"
 import * as Digest from "./Digest.js"
-import { parseJson } from "./internal/json.js"
-import { absent, issues, tolerantArray } from "./internal/schema.js"
+import { readJson } from "./internal/json.js"
+import { absent, decodeWire, issues, tolerantArray } from "./internal/schema.js"
 import { printable } from "./internal/text.js"
 import * as MediaType from "./MediaType.js"
 import { ManifestInvalid, type RegistryError, UnsupportedMediaType } from "./RegistryError.js"
@@ -154,7 +155,8 @@ export interface Provenance {
  * Reads a manifest out of its bytes.
  *
  * Fails with `DigestMismatch` or `SizeMismatch` when it is not what was asked for, `ManifestInvalid` when it cannot be
- * read or its media types contradict each other, `UnsupportedMediaType` for schema 1 and where nothing tells the type.
+ * read, its media types contradict each other, or it holds too much: more than 10 000 entries in one list or object,
+ * 250 000 values, or 500 levels. `UnsupportedMediaType` is for schema 1 and where nothing tells the type.
  *
  * @since 0.1.0
  * @category decoding
@@ -167,8 +169,7 @@ export const decode: (
   if (expected !== undefined) yield* Digest.verifyBytes(raw, expected, resource)
   const invalid = (reason: string) => new ManifestInvalid({ resource, reason: printable(reason), errors: [] })
 
-  const json = parseJson(raw)
-  if (json === undefined) return yield* invalid("it is not JSON")
+  const json = yield* Either.mapLeft(readJson(raw), invalid)
   if (!Predicate.isRecord(json)) return yield* invalid("it is not a JSON object")
 
   const mediaType = yield* mediaTypeOf(json, provenance, invalid)
@@ -181,26 +182,27 @@ export const decode: (
   const foreign = ambiguous(json, mediaType)
   if (foreign !== undefined) return yield* invalid(`it is sent as ${mediaType} but has ${foreign} as well`)
   if (MediaType.isIndex(mediaType)) {
-    const content = yield* Effect.mapError(decodeIndex(json), failed)
+    const content = yield* Either.mapLeft(decodeIndex(json), failed)
     return { _tag: "Index", descriptor, raw, content }
   }
   if (MediaType.isImageManifest(mediaType)) {
-    const content = yield* Effect.mapError(decodeImage(json), failed)
+    const content = yield* Either.mapLeft(decodeImage(json), failed)
     return { _tag: "Image", descriptor, raw, content }
   }
-  const view = yield* Effect.mapError(decodeOther(json), failed)
-  const blobs = [...(view.config === undefined ? [] : [view.config]), ...view.layers, ...view.blobs]
-  return { _tag: "Other", descriptor, raw, content: { manifests: view.manifests, blobs } }
+  const view = yield* Either.mapLeft(decodeOther(json), failed)
+  const { blobs = [], config, layers = [], manifests = [] } = view
+  const content = { manifests, blobs: [...(config === undefined ? [] : [config]), ...layers, ...blobs] }
+  return { _tag: "Other", descriptor, raw, content }
 })
 
-const decodeImage = Schema.decodeUnknown(ImageManifest, { onExcessProperty: "preserve" })
-const decodeOther = Schema.decodeUnknown(Schema.Struct({
+const decodeImage = decodeWire(ImageManifest)
+const decodeOther = decodeWire(Schema.Struct({
   config: Schema.optionalWith(Descriptor.Descriptor, absent),
-  layers: tolerantArray(Descriptor.Descriptor),
-  blobs: tolerantArray(Descriptor.Descriptor),
-  manifests: tolerantArray(Descriptor.Descriptor)
+  layers: Schema.optionalWith(Schema.Array(Descriptor.Descriptor), absent),
+  blobs: Schema.optionalWith(Schema.Array(Descriptor.Descriptor), absent),
+  manifests: Schema.optionalWith(Schema.Array(Descriptor.Descriptor), absent)
 }))
-const decodeIndex = Schema.decodeUnknown(ImageIndex, { onExcessProperty: "preserve" })
+const decodeIndex = decodeWire(ImageIndex)
 
 /** R-021 and R-204: which of the three media types to believe, and when to believe none. */
 const mediaTypeOf = (

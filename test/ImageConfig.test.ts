@@ -66,6 +66,7 @@ describe("ImageConfig", () => {
     ["an empty object", {}, /architecture/],
     ["no rootfs", { architecture: "a", os: "b" }, /rootfs/],
     ["a bad diff id", { ...least, rootfs: { type: "layers", diff_ids: ["sha256:x"] } }, /rootfs\.diff_ids\.0/],
+    ["more than a config holds", { ...least, x: Array(10_001).fill(0) }, /cannot be read: .*more than 10000 entries/],
     ["an environment that is no list", { ...least, config: { Env: {} } }, /config\.Env/]
   ])("refuses %s", (_, json, says) => {
     const error = failed(json)

@@ -166,7 +166,7 @@ describe("ImageLayout", () => {
       yield* fs.writeFile(`${directory}/blobs/${descriptor.digest.replace(":", "/")}`, utf8("onE"))
       const changed = yield* Effect.flip(Stream.runDrain(layout.getBlob(descriptor)))
       assert.strictEqual(changed._tag, "DigestMismatch")
-      for (const text of ["{", "[]", "{\"manifests\":1}"]) {
+      for (const text of ["{", "[]", "{\"manifests\":1}", `{"manifests":[${"{},".repeat(100_000)}{}]}`]) {
         yield* fs.writeFileString(`${directory}/index.json`, text)
         assert.strictEqual((yield* Effect.flip(layout.resolve("v1")))._tag, "StorageError", text)
       }

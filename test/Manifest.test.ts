@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
+import { vi } from "vitest"
 import * as Descriptor from "../src/Descriptor.js"
 import * as Digest from "../src/Digest.js"
 import * as Manifest from "../src/Manifest.js"
@@ -133,6 +134,42 @@ describe("Manifest.decode", () => {
     assert.strictEqual(error._tag, "ManifestInvalid")
     assert.match(error.message, says)
     assert.isAtMost(error.message.length, 2000)
+  })
+
+  it.each<[string, string, RegExp]>([
+    ["entries without anything in them", `[${"{},".repeat(2_600_000)}{}]`, /more than 10000 entries/],
+    ["one entry more than there may be", JSON.stringify(Array.from({ length: 10_001 }, () => child)), /10000 entries/],
+    ["a key after another", `[],${Array.from({ length: 700_000 }, (_, i) => `"${i}":1`).join(",")}`, /10000 entries/],
+    ["values everywhere", `[${`{"a":[${"1,".repeat(100)}1]},`.repeat(9_000)}{}]`, /more than 250000 values/],
+    ["lists in lists", `${"[".repeat(4_000_000)}${"]".repeat(4_000_000)}`, /more than 500 deep/]
+  ])("refuses %s before it is parsed", (_, manifests, says) => {
+    const raw = bytes(`{"schemaVersion":2,"mediaType":"${MediaType.ociIndex}","manifests":${manifests}}`)
+    const parse = vi.spyOn(JSON, "parse")
+    const before = process.memoryUsage()
+    const error = failed(new TextDecoder().decode(raw))
+    const after = process.memoryUsage()
+    assert.strictEqual(parse.mock.calls.length, 0)
+    parse.mockRestore()
+    assert.strictEqual(error._tag, "ManifestInvalid")
+    assert.match(error.message, says)
+    // The text and its bytes are made once more by this test.
+    assert.isBelow(after.heapUsed + after.external - before.heapUsed - before.external, 64 * 1024 * 1024)
+  })
+
+  it("reads ten thousand entries in half a second of the processor's time, with null for what is absent too", () => {
+    const note = "x".repeat(490)
+    for (const data of [undefined, null]) {
+      const manifests = Array.from({ length: 10_000 }, () => ({ ...child, data, annotations: { note } }))
+      const raw = bytes({ ...index, manifests })
+      const tries = Array.from({ length: 3 }, () => {
+        const before = process.cpuUsage()
+        const manifest = Effect.runSync(Manifest.decode(raw, { resource: "a.b/c:1" }))
+        const { system, user } = process.cpuUsage(before)
+        assert.strictEqual(Manifest.references(manifest).manifests.length, 10_000)
+        return (user + system) / 1000
+      })
+      assert.isBelow(Math.min(...tries), 500)
+    }
   })
 
   it("refuses schema 1 and what nothing tells the type of", () => {

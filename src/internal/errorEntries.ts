@@ -6,7 +6,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import { ErrorEntry } from "../RegistryError.js"
-import { parseJson } from "./json.js"
+import { parseJson, smallBounds } from "./json.js"
 import { printable } from "./text.js"
 
 const maximumEntries = 32
@@ -20,7 +20,7 @@ const unknownCode = "UNKNOWN"
 
 /** Never fails: what says nothing gives no entries. */
 export const parseErrorBody = (body: Uint8Array | string): ReadonlyArray<ErrorEntry> => {
-  const json = parseJson(body)
+  const json = parseJson(body, smallBounds)
   const found = json === undefined ? fromText(body) : fromJson(json)
   return found.slice(0, maximumEntries).map(bounded).filter((entry) => entry !== undefined)
 }

@@ -5,16 +5,17 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Descriptor from "../Descriptor.js"
 import type * as Digest from "../Digest.js"
 import * as MediaType from "../MediaType.js"
 import { StorageError } from "../RegistryError.js"
-import { parseJson } from "./json.js"
+import { layoutBounds, readJson } from "./json.js"
 import type { LayoutFiles } from "./layoutFiles.js"
 import { isTag } from "./names.js"
+import { decodeWire } from "./schema.js"
 
 export const refName = "org.opencontainers.image.ref.name"
 
@@ -31,7 +32,7 @@ export interface Index {
 }
 
 const limit = 64 * 1024 * 1024
-const decodeDescriptor = Schema.decodeUnknownOption(Descriptor.Descriptor)
+const decodeDescriptor = decodeWire(Descriptor.Descriptor)
 
 const entryOf = (raw: unknown): Entry => {
   const record = Predicate.isRecord(raw) ? raw : {}
@@ -40,34 +41,33 @@ const entryOf = (raw: unknown): Entry => {
   const name = annotations[refName]
   return {
     raw: record,
-    descriptor: decoded._tag === "Some" ? decoded.value : undefined,
+    descriptor: Either.getOrUndefined(decoded),
     tag: Predicate.isString(name) && isTag(name) ? name : undefined
   }
 }
 
-const readJson = (files: LayoutFiles, path: string): Effect.Effect<unknown, StorageError> =>
+const readFile = (files: LayoutFiles, path: string): Effect.Effect<unknown, StorageError> =>
   Effect.gen(function*() {
     const size = yield* files.sizeOf(path)
     if (size === undefined) return undefined
     if (size > limit) return yield* new StorageError({ path, reason: `it is larger than ${limit} bytes` })
-    const text = yield* Effect.mapError(
-      files.fs.readFileString(path),
+    const content = yield* Effect.mapError(
+      files.fs.readFile(path),
       (error) => new StorageError({ path, reason: error.message })
     )
-    const json = parseJson(text)
-    return json === undefined ? yield* new StorageError({ path, reason: "it is not JSON" }) : json
+    return yield* Either.mapLeft(readJson(content, layoutBounds), (reason) => new StorageError({ path, reason }))
   })
 
 /** The index, or `undefined` where there is no layout. A layout of another version is not touched. */
 export const read = (files: LayoutFiles): Effect.Effect<Index | undefined, StorageError> =>
   Effect.gen(function*() {
     const versionPath = files.join("oci-layout")
-    const version = yield* readJson(files, versionPath)
+    const version = yield* readFile(files, versionPath)
     if (version !== undefined && (!Predicate.isRecord(version) || version.imageLayoutVersion !== "1.0.0")) {
       return yield* new StorageError({ path: versionPath, reason: "only image layouts of version 1.0.0 are supported" })
     }
     const path = files.join("index.json")
-    const raw = yield* readJson(files, path)
+    const raw = yield* readFile(files, path)
     if (raw === undefined) return undefined
     if (!Predicate.isRecord(raw)) return yield* new StorageError({ path, reason: "it is not an image index" })
     const manifests = raw.manifests ?? []

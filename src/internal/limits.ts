@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { ManifestInvalid } from "../RegistryError.js"
+import { documentBounds } from "./json.js"
 
 /** Largest manifest that is read, in bytes, where nothing else is set. */
 export const defaultManifestSize = 8 * 1024 * 1024
@@ -13,7 +14,7 @@ export const defaultManifestSize = 8 * 1024 * 1024
 export const defaultRetries = 4
 
 const maxDepth = 8
-const maxDescriptors = 10_000
+const maxDescriptors = documentBounds.entries
 /** Bytes of manifests that one operation holds in memory. */
 const maxManifestBytes = 256 * 1024 * 1024
 

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { RegistryError, TransportError } from "../../RegistryError.js"
 import type { Response, Transport } from "../http/transport.js"
+import type { Bounds } from "../json.js"
 import * as Link from "./link.js"
 import { resolve, sameOrigin } from "./location.js"
 import { json, protocol } from "./remote.js"
@@ -40,6 +41,8 @@ export interface List<A, E> {
   readonly unsized?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly limit?: number | undefined
+  /** How much there may be in a page; as in a manifest, where it is not said. */
+  readonly bounds?: Bounds | undefined
   readonly page: (content: unknown, response: Response) => Effect.Effect<Page<A>, E>
 }
 
@@ -74,7 +77,7 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
       const response = yield* url === list.first && list.unsized !== undefined
         ? Effect.catchIf(get(url), tooLarge, () => get(list.unsized ?? url))
         : get(url)
-      const { after, items } = yield* list.page(yield* json(response, limit), response)
+      const { after, items } = yield* list.page(yield* json(response, limit, list.bounds), response)
       count++
       // distribution 2.8 sends its whole list whatever `last` says, and a page never begins like the one before it.
       if (guessedFrom !== undefined && items.length > 0 && items[0] === guessedFrom[0]) {

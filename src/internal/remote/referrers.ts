@@ -4,8 +4,8 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Descriptor from "../../Descriptor.js"
 import type * as Digest from "../../Digest.js"
@@ -16,6 +16,7 @@ import type { Failure } from "../../Repository.js"
 import type { Response } from "../http/transport.js"
 import { checkDigest } from "../names.js"
 import { entryOf, matches } from "../referrer.js"
+import { decodeWire } from "../schema.js"
 import { getManifest } from "./manifests.js"
 import { type Page, pages } from "./pages.js"
 import * as Api from "./referrersApi.js"
@@ -28,7 +29,7 @@ interface Entry {
   readonly filtered: boolean
 }
 
-const decode = Schema.decodeUnknownOption(Manifest.ImageIndex, { onExcessProperty: "preserve" })
+const decode = decodeWire(Manifest.ImageIndex)
 
 const filters = (response: Response): ReadonlyArray<string> =>
   (response.headers["oci-filters-applied"] ?? "").split(",").map((name) => name.trim().toLowerCase())
@@ -48,14 +49,14 @@ export const referrers = (remote: Remote) =>
 
     const page = (content: unknown, response: Response): Effect.Effect<Page<Entry>, ManifestInvalid> => {
       listed = true
-      return Option.match(decode(content), {
-        onNone: () =>
+      return Either.match(decode(content), {
+        onLeft: () =>
           new ManifestInvalid({
             resource: `referrers of ${reference(remote, digest)}`,
             reason: "the list is not an index",
             errors: []
           }),
-        onSome: ({ manifests }) => {
+        onRight: ({ manifests }) => {
           const filtered = filters(response).includes("artifacttype")
           return Effect.succeed({ items: manifests.map((descriptor) => ({ descriptor, filtered })) })
         }

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { NotFound } from "../../OperationError.js"
 import type * as RegistryConfig from "../../RegistryConfig.js"
 import { type InvalidInput, TransportError, type UnexpectedStatus } from "../../RegistryError.js"
@@ -11,7 +12,7 @@ import type { Session } from "../../Repository.js"
 import { canonical } from "../http/host.js"
 import type { Response, Transport } from "../http/transport.js"
 import { redact } from "../http/url.js"
-import { parseJson } from "../json.js"
+import { type Bounds, readJson } from "../json.js"
 import { defaultManifestSize, defaultRetries } from "../limits.js"
 import { checkName, located } from "../names.js"
 
@@ -73,12 +74,13 @@ export const orNotFound =
 export const protocol = (method: string, response: Pick<Response, "url">, description: string): TransportError =>
   new TransportError({ method, url: redact(response.url), reason: "Protocol", description })
 
-/** The whole body as JSON; nothing larger than `limit` bytes is read. */
-export const json = (response: Response, limit: number): Effect.Effect<unknown, TransportError> =>
-  Effect.flatMap(response.bytes(limit), (bytes) => {
-    const content = parseJson(bytes)
-    return content === undefined ? protocol("GET", response, "the body is not JSON") : Effect.succeed(content)
-  })
+/** The whole body as JSON; nothing larger than `limit` bytes or with more in it than the bounds allow is read. */
+export const json = (response: Response, limit: number, bounds?: Bounds): Effect.Effect<unknown, TransportError> =>
+  Effect.flatMap(response.bytes(limit), (bytes) =>
+    Either.mapLeft(
+      readJson(bytes, bounds),
+      (reason) => protocol("GET", response, `the body cannot be used: ${reason}`)
+    ))
 
 /** The host's own settings, by any of the names that the host has. */
 export const hostOptions = ({ config, registry }: Pick<Remote, "config" | "registry">): RegistryConfig.HostOptions =>

@@ -10,6 +10,7 @@ import type { NotFound } from "../../OperationError.js"
 import type { TransportError } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import type { Response, Transport } from "../http/transport.js"
+import { listBounds } from "../json.js"
 import { isName, isTag } from "../names.js"
 import { type Page, pages, pageSize } from "./pages.js"
 import { base, orNotFound, protocol, readScopes, type Remote } from "./remote.js"
@@ -52,6 +53,7 @@ export const tags = (remote: Remote): Stream.Stream<string, Failure> =>
       scopes: readScopes(remote),
       first: `${path}?n=${pageSize}`,
       unsized: path,
+      bounds: listBounds,
       page: names("tags", isTag, path)
     })
   })).pipe(missing("repository", `${remote.registry}/${remote.name}`))
@@ -65,6 +67,7 @@ export const listRepositories = (transport: Transport, registry: string): Stream
     scopes: ["registry:catalog:*"],
     first: `${path}?n=${pageSize}`,
     unsized: path,
+    bounds: listBounds,
     page: names("repositories", isName, path)
   }).pipe(missing("registry", registry))
 }

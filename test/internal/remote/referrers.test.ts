@@ -46,6 +46,17 @@ const answer = (body: Uint8Array, headers: Record<string, string> = {}): Answer 
 const written = (body: Uint8Array | undefined): unknown => JSON.parse(new TextDecoder().decode(body))
 
 describe("referrers", () => {
+  it.effect("refuses a list of more than can be followed, before it is parsed", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([
+        answer(new TextEncoder().encode(`{"schemaVersion":2,"manifests":[${"{},".repeat(10_000)}{}]}`))
+      ])
+      const error = yield* Effect.flip(all(repository.referrers(subject.digest)))
+      assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Protocol")
+      assert.match(error.message, /more than 10000 entries/)
+      assert.deepStrictEqual(lines(), [`GET ${path}`])
+    }))
+
   it.effect("lists the pages once each, without what comes twice", () =>
     Effect.gen(function*() {
       const { lines, repository } = yield* script([

@@ -44,6 +44,16 @@ describe("tags", () => {
       assert.deepStrictEqual(yield* all(repository.tags), ["a", "d"])
     }))
 
+  it.effect("takes all names in one page, but no end of them", () =>
+    Effect.gen(function*() {
+      const many = Array.from({ length: 20_000 }, (_, i) => `t${i}`)
+      assert.deepStrictEqual(yield* all((yield* script([page(many)])).repository.tags), many)
+      const { repository } = yield* script([{ body: `{"tags":[${"0,".repeat(1_000_001)}"a"]}` }])
+      const error = yield* Effect.flip(all(repository.tags))
+      assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Protocol")
+      assert.match(error.message, /more than 1000000 entries/)
+    }))
+
   it.effect("Cloudflare's serverless-registry: follows a link without angle brackets", () =>
     Effect.gen(function*() {
       const { lines, repository } = yield* script([
