@@ -134,7 +134,8 @@ export const open = Effect.fnUntraced(function*(
   const resource = locate(repository, reference)
   const entry = yield* platforms.select(repository, manifest, resource, platform ?? Platform.linuxAmd64)
   if (Manifest.isImage(manifest)) return make(repository, manifest)
-  const child = yield* repository.getManifest(entry.descriptor.digest, { expected: entry.descriptor })
+  const child = entry.manifest ??
+    (yield* repository.getManifest(entry.descriptor.digest, { expected: entry.descriptor }))
   return Manifest.isImage(child)
     ? make(repository, child, Option.some(entry.platform))
     : yield* platforms.notAnImage(resource, child)

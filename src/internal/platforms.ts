@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Descriptor from "../Descriptor.js"
@@ -52,11 +53,19 @@ export const platformOfImage = (
 export interface Entry {
   readonly descriptor: Descriptor.Descriptor
   readonly platform: Platform.Platform
+  /** The image's manifest, where it had to be read to know that. */
+  readonly manifest?: Manifest.Image | undefined
+}
+
+/** A manifest of an index, and its own platform when it is an image. */
+interface Read {
+  readonly manifest: Manifest.Manifest
+  readonly platform: Option.Option<Platform.Platform>
 }
 
 /** What an entry of an index is, in the order of the index. */
 export type Item =
-  | { readonly _tag: "Image"; readonly descriptor: Descriptor.Descriptor; readonly platform: Platform.Platform }
+  | ({ readonly _tag: "Image" } & Entry)
   | { readonly _tag: "Index"; readonly index: Manifest.Index; readonly items: ReadonlyArray<Item> }
   | { readonly _tag: "Attestation"; readonly descriptor: Descriptor.Descriptor }
   /** For no platform that is known: an artifact, or an image whose config was not to be read. */
@@ -80,38 +89,49 @@ const declared = (index: Manifest.Index): ReadonlyArray<Entry> =>
 
 /**
  * What the entries of an index are, those of nested indexes too. Of an image that says no platform the config is read,
- * unless `configs` is false; without such entries and nested indexes nothing is requested.
+ * unless `configs` is false; without such entries and nested indexes nothing is requested. What is named more than once is
+ * read once, though each mention counts among the descriptors that an operation follows.
  */
-export const survey = (
+export const survey = Effect.fnUntraced(function*(
   repository: Repository.Repository,
   index: Manifest.Index,
-  configs = true,
-  budget: limits.Budget = limits.makeBudget(),
-  depth = 1
-): Effect.Effect<ReadonlyArray<Item>, Repository.Failure> =>
-  limits.enter(budget, index.descriptor.digest, depth, index.content.manifests.length).pipe(
-    Effect.andThen(Effect.forEach(
-      index.content.manifests,
-      Effect.fnUntraced(function*(descriptor): Effect.fn.Return<Item, Repository.Failure> {
-        const { mediaType } = descriptor
-        const other: Item = { _tag: "Other", descriptor }
-        if (isAttestation(descriptor)) return { _tag: "Attestation", descriptor }
-        const platform = declaredPlatform(descriptor)
-        if (platform !== undefined) return { _tag: "Image", descriptor, platform }
-        if (!MediaType.isIndex(mediaType) && !(configs && MediaType.isImageManifest(mediaType))) return other
-        const manifest = yield* repository.getManifest(descriptor.digest, { expected: descriptor })
-        yield* limits.keep(budget, descriptor.digest, manifest.raw.byteLength)
-        if (Manifest.isIndex(manifest)) {
-          const items = yield* survey(repository, manifest, configs, budget, depth + 1)
-          return { _tag: "Index", index: manifest, items }
-        }
-        if (!Manifest.isImage(manifest)) return other
-        const own = yield* platformOfImage(repository, manifest)
-        return Option.isSome(own) ? { _tag: "Image", descriptor, platform: own.value } : other
-      }),
-      { concurrency: 4 }
-    ))
+  configs = true
+): Effect.fn.Return<ReadonlyArray<Item>, Repository.Failure> {
+  const budget = limits.makeBudget()
+  const read = yield* Effect.cachedFunction(
+    Effect.fnUntraced(function*(expected: Descriptor.Descriptor): Effect.fn.Return<Read, Repository.Failure> {
+      const manifest = yield* repository.getManifest(expected.digest, { expected })
+      yield* limits.keep(budget, expected.digest, manifest.raw.byteLength)
+      const platform = Manifest.isImage(manifest) ? yield* platformOfImage(repository, manifest) : Option.none()
+      return { manifest, platform }
+    })
   )
+  const item = Effect.fnUntraced(function*(
+    descriptor: Descriptor.Descriptor,
+    depth: number
+  ): Effect.fn.Return<Item, Repository.Failure> {
+    const { digest, mediaType, size } = descriptor
+    const other: Item = { _tag: "Other", descriptor }
+    if (isAttestation(descriptor)) return { _tag: "Attestation", descriptor }
+    const declared = declaredPlatform(descriptor)
+    if (declared !== undefined) return { _tag: "Image", descriptor, platform: declared }
+    if (!MediaType.isIndex(mediaType) && !(configs && MediaType.isImageManifest(mediaType))) return other
+    const { manifest, platform } = yield* read(Data.struct({ mediaType, digest, size }))
+    if (Manifest.isIndex(manifest)) return { _tag: "Index", index: manifest, items: yield* inside(manifest, depth + 1) }
+    return Manifest.isImage(manifest) && Option.isSome(platform)
+      ? { _tag: "Image", descriptor, platform: platform.value, manifest }
+      : other
+  })
+  const inside = (
+    { content: { manifests }, descriptor }: Manifest.Index,
+    depth: number
+  ): Effect.Effect<ReadonlyArray<Item>, Repository.Failure> =>
+    Effect.zipRight(
+      limits.enter(budget, descriptor.digest, depth, manifests.length),
+      Effect.forEach(manifests, (entry) => item(entry, depth), { concurrency: 4 })
+    )
+  return yield* inside(index, 1)
+})
 
 /** The images of a survey, those of nested indexes in the place of the nested index. */
 export const images = (items: ReadonlyArray<Item>): ReadonlyArray<Entry> =>
@@ -146,8 +166,8 @@ const notFound = (resource: string, platform: Platform.Platform, available: Read
   })
 
 /**
- * The image for a platform: the manifest itself when it is an image for it, else the best of the index. Only the
- * descriptor of an index's image is known then.
+ * The image for a platform: the manifest itself when it is an image for it, else the best of the index. Of an index's image
+ * only the descriptor is known where that says the platform.
  */
 export const select = Effect.fnUntraced(function*(
   repository: Repository.Repository,

@@ -21,7 +21,7 @@ import { type Changes, unchanged } from "./tree.js"
 export interface Root {
   readonly descriptor: Descriptor.Descriptor
   /** The manifest, where it had to be read to know that. */
-  readonly manifest?: Manifest.Manifest
+  readonly manifest?: Manifest.Manifest | undefined
   /** The digest of what the source's reference names. */
   readonly sourceDigest: Digest.Digest
   readonly changes: Changes
@@ -61,9 +61,9 @@ export const find = Effect.fnUntraced(function*(
     return { descriptor: taken.root.descriptor, manifest: taken.root, changes: taken, sourceDigest }
   }
   const picked = platforms.select(repository, manifest, locate(source), platform)
-  const { descriptor } = yield* Effect.mapError(picked, apart)
-  const itself = descriptor.digest === sourceDigest ? { manifest } : {}
-  return { descriptor, ...itself, changes: unchanged, sourceDigest }
+  const { descriptor, manifest: read = descriptor.digest === sourceDigest ? manifest : undefined } = yield* Effect
+    .mapError(picked, apart)
+  return { descriptor, manifest: read, changes: unchanged, sourceDigest }
 })
 
 /** An image where an index was wanted, or the other way about, is an error that says what to do. */
