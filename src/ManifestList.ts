@@ -5,10 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Copy from "./Copy.js"
+import type * as Copy from "./Copy.js"
 import * as Descriptor from "./Descriptor.js"
 import type * as Digest from "./Digest.js"
 import * as Image from "./Image.js"
+import { copyOne } from "./internal/copy/run.js"
 import * as MediaType from "./MediaType.js"
 import { CopyError, type NotFound, type ParsePlatformError } from "./OperationError.js"
 import * as Platform from "./Platform.js"
@@ -124,9 +125,10 @@ export const push = Effect.fnUntraced(function*(
   if (expected !== undefined && expected !== digest) {
     return yield* new DigestMismatch({ resource: "the manifest list", expected, actual: digest })
   }
+  const since = repository.session.moment()
   const [existing] = yield* Effect.all([
     Effect.option(repository.resolve(tag ?? digest)),
-    Effect.forEach(Object.values(images), (image) => bring(image, repository, options), {
+    Effect.forEach(Object.values(images), (image) => bring(image, repository, options, since), {
       concurrency: 4,
       discard: true
     })
@@ -139,15 +141,19 @@ export const push = Effect.fnUntraced(function*(
 const bring = (
   image: Image.Image,
   repository: Copy.Destination["repository"],
-  options: Options
+  options: Options,
+  since: number
 ): Effect.Effect<void, CopyError> => {
   const { repository: home } = image
   if (home.registry === repository.registry && home.name === repository.name) return Effect.void
   const { digest } = image.descriptor
-  return Copy.run({ repository: home, reference: digest }, { repository, digest }, {
-    kind: "image",
-    concurrency: options.concurrency
-  }).pipe(
+  return copyOne(
+    { repository: home, reference: digest },
+    { repository, digest },
+    { kind: "image", concurrency: options.concurrency },
+    undefined,
+    since
+  ).pipe(
     Effect.catchTags({
       // Nothing is chosen by platform here, and the image was there when its handle was made.
       ParsePlatformError: Effect.die,

@@ -41,10 +41,13 @@ export interface Session {
   readonly forgetBlob: (registry: string, repository: string, digest: Digest.Digest) => void
 
   /**
-   * Whether a repository has been seen to hold a blob, by `markBlob`, within the last 15 minutes: what is older does not
-   * stand for it any more, as registries delete what nothing refers to.
+   * Whether a repository has been seen to hold a blob, by `markBlob`, within the last 15 minutes and not before `since`, a
+   * value of `moment`: what is older does not stand for it any more, as registries delete what nothing refers to.
    */
-  readonly hasSeen: (registry: string, repository: string, digest: Digest.Digest) => boolean
+  readonly hasSeen: (registry: string, repository: string, digest: Digest.Digest, since?: number) => boolean
+
+  /** Now, in the order of what is remembered, for `hasSeen`. It says nothing of the time of day. */
+  readonly moment: () => number
 
   /** Names of the repositories of a registry in which the blob has been seen, however long ago, in the order of the sightings. */
   readonly repositoriesWith: (registry: string, digest: Digest.Digest) => ReadonlyArray<string>

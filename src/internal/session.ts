@@ -17,6 +17,7 @@ interface Sighting {
   readonly repository: string
   readonly digest: Digest.Digest
   at: number
+  moment: number
 }
 
 /** More would fill the memory of a client that lives long; those not seen for the longest time go first. */
@@ -32,6 +33,7 @@ export const makeWith = (transfer: Session["transfer"]): Effect.Effect<Session> 
     const sightings = new Map<string, Map<Digest.Digest, Map<string, Sighting>>>()
     // In the order of the last ones.
     const recent = new Set<Sighting>()
+    let moment = 0
 
     const find = (registry: string, repository: string, digest: Digest.Digest): Sighting | undefined =>
       sightings.get(registry)?.get(digest)?.get(repository)
@@ -77,21 +79,28 @@ export const makeWith = (transfer: Session["transfer"]): Effect.Effect<Session> 
         let repositories = digests.get(digest)
         if (repositories === undefined) digests.set(digest, repositories = new Map())
         let sighting = repositories.get(repository)
-        if (sighting === undefined) repositories.set(repository, sighting = { registry, repository, digest, at: 0 })
+        if (sighting === undefined) {
+          repositories.set(repository, sighting = { registry, repository, digest, at: 0, moment })
+        }
         sighting.at = clock.unsafeCurrentTimeMillis()
+        sighting.moment = moment++
         recent.delete(sighting)
         recent.add(sighting)
         const [oldest] = recent
-        if (oldest !== undefined && recent.size > maxSightings) forget(oldest)
+        if (oldest !== undefined && recent.size > maxSightings) {
+          forget(oldest)
+        }
       },
       forgetBlob(registry, repository, digest) {
         const sighting = find(registry, repository, digest)
         if (sighting !== undefined) forget(sighting)
       },
-      hasSeen(registry, repository, digest) {
+      hasSeen(registry, repository, digest, since = 0) {
         const sighting = find(registry, repository, digest)
-        return sighting !== undefined && clock.unsafeCurrentTimeMillis() - sighting.at < freshFor
+        return sighting !== undefined && sighting.moment >= since &&
+          clock.unsafeCurrentTimeMillis() - sighting.at < freshFor
       },
+      moment: () => moment,
       repositoriesWith: (registry, digest) => Array.from(sightings.get(registry)?.get(digest)?.keys() ?? []),
       single,
       transfer

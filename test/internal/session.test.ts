@@ -57,6 +57,19 @@ describe("session", () => {
       assert.strictEqual(session.repositoriesWith("a.example", digest).length, 100_000)
     }))
 
+  it.effect("tells what has been seen since a moment", () =>
+    Effect.gen(function*() {
+      const session = yield* Session.make
+      session.markBlob("a.example", "one", digest)
+      const since = session.moment()
+      assert.isTrue(session.hasSeen("a.example", "one", digest))
+      assert.isFalse(session.hasSeen("a.example", "one", digest, since))
+      session.markBlob("a.example", "two", digest)
+      assert.isTrue(session.hasSeen("a.example", "two", digest, since))
+      session.markBlob("a.example", "one", digest)
+      assert.isTrue(session.hasSeen("a.example", "one", digest, since))
+    }))
+
   it.effect("runs one effect for a key at a time and shares its success", () =>
     Effect.gen(function*() {
       const session = yield* Session.make

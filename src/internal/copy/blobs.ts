@@ -51,7 +51,10 @@ const mountSource = ({ mountFrom, source }: Job, { repository }: Target.Target, 
  * Whether a blob is sent at all. Only the media type says that a layer is not to be distributed; its `urls` say that it can
  * be had from elsewhere (image-spec, "Non-Distributable Layers"). One without them would be nowhere.
  */
-const isSent = ({ nonDistributable }: Job, { mediaType, urls = [] }: Descriptor.Descriptor): boolean =>
+export const isSent = (
+  { nonDistributable }: Pick<Job, "nonDistributable">,
+  { mediaType, urls = [] }: Descriptor.Descriptor
+): boolean =>
   nonDistributable === "copy" || !MediaType.isNonDistributable(mediaType) ||
   (nonDistributable === "auto" && urls.length === 0)
 
@@ -64,7 +67,10 @@ const known = (
 ): Action | undefined => {
   const { repository } = target
   if (!isSent(job, blob)) return { _tag: "NotDistributable" }
-  if (target.isSource || repository.session.hasSeen(repository.registry, repository.name, blob.digest)) {
+  const { name, registry, session } = repository
+  // The destination lacks what names the blob, or it would not be looked at: it may have been deleted together with that,
+  // and what was seen of it earlier proves nothing.
+  if (target.isSource || session.hasSeen(registry, name, blob.digest, target.since)) {
     return { _tag: "Exists" }
   }
   if (dryRun) return undefined

@@ -145,41 +145,48 @@ export const copyAll = (
   source: Endpoint,
   destinations: ReadonlyArray<Destination>,
   options: Options & Selection,
-  emit: job.Emit | undefined
-): Effect.Effect<ReadonlyArray<Outcome>, CopyFailure> => {
-  const targets = destinations.map((destination) => Target.make(source.repository, destination))
-  const names = targets.map(({ name }) => name)
-  return job.run(source.repository, options, emit, (self) =>
-    Effect.gen(function*() {
-      yield* sided.destination(Effect.forEach(destinations, (each) => check(each, options), { discard: true }))
-      const prepared = yield* prepare(self, source, targets, options, false)
-      yield* announce(self, prepared)
-      const results = yield* carryOut(self, prepared)
-      yield* Effect.annotateCurrentSpan({ requests: self.tally.requests, retries: self.tally.retries })
-      return yield* Effect.forEach(targets, (target) => {
-        const result = results.get(target)
-        const { error, name: destination } = target
-        if (result !== undefined) return Effect.succeed<Outcome>({ _tag: "Success", destination, result })
-        if (error === undefined) return Effect.dieMessage("a destination that neither failed nor has all")
-        const failure: Outcome = { _tag: "Failure", destination, error: conclude(source, [destination], error) }
-        self.emit(CopyEvent.Failed({ destination, error: failure.error }))
-        return Effect.succeed(failure)
-      })
-    })).pipe(Effect.mapError((error) => error._tag === "Sided" ? conclude(source, names, error) : error))
-}
+  emit: job.Emit | undefined,
+  since?: number
+): Effect.Effect<ReadonlyArray<Outcome>, CopyFailure> =>
+  // For each run anew: an effect may be run again.
+  Effect.suspend(() => {
+    const targets = destinations.map((destination) => Target.make(source.repository, destination, since))
+    const names = targets.map(({ name }) => name)
+    return job.run(source.repository, options, emit, (self) =>
+      Effect.gen(function*() {
+        yield* sided.destination(Effect.forEach(destinations, (each) => check(each, options), { discard: true }))
+        const prepared = yield* prepare(self, source, targets, options, false)
+        yield* announce(self, prepared)
+        const results = yield* carryOut(self, prepared)
+        yield* Effect.annotateCurrentSpan({ requests: self.tally.requests, retries: self.tally.retries })
+        return yield* Effect.forEach(targets, (target) => {
+          const result = results.get(target)
+          const { error, name: destination } = target
+          if (result !== undefined) return Effect.succeed<Outcome>({ _tag: "Success", destination, result })
+          if (error === undefined) return Effect.dieMessage("a destination that neither failed nor has all")
+          const failure: Outcome = { _tag: "Failure", destination, error: conclude(source, [destination], error) }
+          self.emit(CopyEvent.Failed({ destination, error: failure.error }))
+          return Effect.succeed(failure)
+        })
+      })).pipe(Effect.mapError((error) => error._tag === "Sided" ? conclude(source, names, error) : error))
+  })
 
 const withoutFailed = (emit: job.Emit): job.Emit => (event) => event._tag === "Failed" ? undefined : emit(event)
 
-/** A copy to one destination, whose failure is its own. */
+/**
+ * A copy to one destination, whose failure is its own. As a part of something larger it counts on what has been seen of
+ * blobs at the destination `since` that began.
+ */
 export const copyOne = (
   source: Endpoint,
   destination: Destination,
   options: Options & Selection,
-  emit: job.Emit | undefined
+  emit: job.Emit | undefined,
+  since?: number
 ): Effect.Effect<CopyResult, CopyFailure> =>
   // A failure is told by failing.
   Effect.flatMap(
-    copyAll(source, [destination], options, emit === undefined ? undefined : withoutFailed(emit)),
+    copyAll(source, [destination], options, emit === undefined ? undefined : withoutFailed(emit), since),
     ([outcome]) => {
       if (outcome === undefined) return Effect.dieMessage("a copy without an outcome")
       return outcome._tag === "Success" ? Effect.succeed(outcome.result) : Effect.fail(outcome.error)
@@ -191,16 +198,17 @@ export const plan = (
   source: Endpoint,
   destination: Destination,
   options: Options & Selection
-): Effect.Effect<Plan, CopyFailure> => {
-  const target = Target.make(source.repository, destination)
-  return job.run(source.repository, options, undefined, (self) =>
-    Effect.gen(function*() {
-      yield* sided.destination(check(destination, options))
-      const prepared = yield* prepare(self, source, [target], options, true)
-      const verdict = prepared.targets.get(target)
-      if (target.error !== undefined) return yield* target.error
-      return verdict === undefined
-        ? yield* Effect.dieMessage("a target without a verdict")
-        : planOf(prepared, target, verdict)
-    })).pipe(Effect.mapError((error) => error._tag === "Sided" ? conclude(source, [target.name], error) : error))
-}
+): Effect.Effect<Plan, CopyFailure> =>
+  Effect.suspend(() => {
+    const target = Target.make(source.repository, destination)
+    return job.run(source.repository, options, undefined, (self) =>
+      Effect.gen(function*() {
+        yield* sided.destination(check(destination, options))
+        const prepared = yield* prepare(self, source, [target], options, true)
+        const verdict = prepared.targets.get(target)
+        if (target.error !== undefined) return yield* target.error
+        return verdict === undefined
+          ? yield* Effect.dieMessage("a target without a verdict")
+          : planOf(prepared, target, verdict)
+      })).pipe(Effect.mapError((error) => error._tag === "Sided" ? conclude(source, [target.name], error) : error))
+  })

@@ -24,9 +24,10 @@ export const run = (
       return yield* new InvalidInput({ field: "tagConcurrency", reason })
     }
     const isMeant = yield* tagSelection.make(tags)
+    const since = destination.session.moment()
     return source.tags.pipe(
       Stream.filter(isMeant),
-      Stream.mapEffect((tag) => one(source, destination, tag, options), {
+      Stream.mapEffect((tag) => one(source, destination, tag, options, since), {
         concurrency: tagConcurrency,
         unordered: true
       })
@@ -37,12 +38,13 @@ const one = (
   source: Repository.Repository,
   repository: Repository.Repository,
   tag: string,
-  options: TagsOptions
+  options: TagsOptions,
+  since: number
 ): Effect.Effect<TagOutcome> => {
   const name = `${repository.registry}/${repository.name}:${tag}`
   return events.telling(
     options.onEvent,
-    (emit) => copyOne({ repository: source, reference: tag }, { repository, tag }, options, emit)
+    (emit) => copyOne({ repository: source, reference: tag }, { repository, tag }, options, emit, since)
   ).pipe(
     Effect.match({
       onFailure: (error): TagOutcome => ({ _tag: "Failure", tag, destination: name, error }),

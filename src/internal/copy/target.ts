@@ -26,6 +26,8 @@ export interface Target {
   readonly name: string
   /** It is the very repository that is copied from: every blob and every manifest is there. */
   readonly isSource: boolean
+  /** When the operation began, in the session's moments: what was seen of blobs before that does not count. */
+  readonly since: number
   error: Sided | undefined
   /** What runs for it, and stops when it ends. */
   readonly running: Set<Fiber.RuntimeFiber<unknown, unknown>>
@@ -42,7 +44,12 @@ export const locate = ({ digest, repository, tag }: Destination): string =>
 
 let last = 0
 
-export const make = (source: Repository.Repository, destination: Destination): Target => {
+/** `since`: when an operation began that this copy is only a part of. */
+export const make = (
+  source: Repository.Repository,
+  destination: Destination,
+  since = destination.repository.session.moment()
+): Target => {
   const { repository } = destination
   return {
     id: ++last,
@@ -51,6 +58,7 @@ export const make = (source: Repository.Repository, destination: Destination): T
     name: locate(destination),
     isSource: source.session === repository.session && source.registry === repository.registry &&
       source.name === repository.name,
+    since,
     error: undefined,
     running: new Set(),
     blobs: new Map(),
@@ -108,11 +116,9 @@ export const forAll = <A, R>(
     onSuccess: (value) => Effect.succeedSome(value)
   })
 
-/** Whether the blob is there only by what was seen of it earlier, or because the registry said so. */
-export const isBelieved = ({ blobs }: Target, { digest }: Descriptor.Descriptor): boolean => {
-  const outcome = blobs.get(digest)?.outcome
-  return outcome === "Existed" || outcome === "Mounted"
-}
+/** Whether this copy has not sent the blob itself: the registry said that it was there, or nobody has looked. */
+export const isBelieved = ({ blobs }: Target, { digest }: Descriptor.Descriptor): boolean =>
+  blobs.get(digest)?.outcome !== "Uploaded"
 
 export const settle = (target: Target, descriptor: Descriptor.Descriptor, outcome: BlobResult["outcome"]): void => {
   target.blobs.set(descriptor.digest, { descriptor, outcome })
