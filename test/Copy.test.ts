@@ -329,19 +329,95 @@ describe("Copy", () => {
         })
     })
 
-    it.effect("gets a blob that was seen there and is gone", () =>
+    /** It says of each blob once that it is there. */
+    const stale = (repository: Repository.Repository): Repository.Repository => {
+      const asked = new Set<string>()
+      return {
+        ...repository,
+        hasBlob: (digest) => asked.has(digest) ? repository.hasBlob(digest) : Effect.sync(() => !!asked.add(digest))
+      }
+    }
+
+    it.effect("gets a blob that it said was there and is gone", () =>
       Effect.gen(function*() {
         const { destination, first, from, to } = yield* setting
-        const repository = strict(destination.repository)
-        yield* Copy.run(from("first"), { ...to("v1"), repository })
+        const repository = stale(strict(destination.repository))
+        yield* Copy.run(from("first"), { ...to("v1"), repository: destination.repository })
         const layer = first.layers[1]?.descriptor.digest ?? assert.fail()
         yield* destination.repository.deleteManifest?.("v1") ?? Effect.void
         yield* destination.repository.deleteBlob?.(layer) ?? Effect.void
-        // As if somebody else had done it: this client does not hear of that.
-        destination.repository.session.markBlob("two.test", "copy/app", layer)
         const result = yield* Copy.run(from("first"), { ...to("v2"), repository })
         assert.deepStrictEqual(result.blobs.map(({ outcome }) => outcome).sort(), ["Existed", "Existed", "Uploaded"])
         assert.isTrue(yield* repository.hasBlob(layer))
+      }))
+
+    it.effect("gets the images of an index that it said were there and are gone, with what is gone of them", () =>
+      Effect.gen(function*() {
+        const { both, destination, first, from, second, to } = yield* setting
+        const honest = destination.repository
+        const [gone, left] = [first.manifest.descriptor.digest, second.manifest.descriptor.digest]
+        const there = (digest: string) =>
+          Effect.match(honest.resolve(digest), { onFailure: () => false, onSuccess: () => true })
+        // By HEAD both images are there, whatever has become of them.
+        const repository: Repository.Repository = {
+          ...strict(honest),
+          resolve: (reference) =>
+            reference === gone
+              ? Effect.succeed(first.manifest.descriptor)
+              : reference === left
+              ? Effect.succeed(second.manifest.descriptor)
+              : honest.resolve(reference),
+          putManifest: (manifest, options) =>
+            Effect.gen(function*() {
+              const { manifests } = Manifest.references(yield* Manifest.decode(manifest.raw, { resource: "it" }))
+              if (yield* Effect.every(manifests, ({ digest }) => there(digest))) {
+                return yield* strict(honest).putManifest(manifest, options)
+              }
+              const errors = [new ErrorEntry({ code: "MANIFEST_UNKNOWN" })]
+              return yield* new ManifestInvalid({ resource: "it", reason: "refused", errors })
+            })
+        }
+        yield* seed.putImage(honest, second)
+        destination.calls.length = 0
+        const result = yield* Copy.run(from("both"), { ...to("v1"), repository })
+        assert.strictEqual(result.digest, both.descriptor.digest)
+        assert.deepStrictEqual(
+          result.manifests.filter(({ outcome }) => outcome === "Pushed").map(({ descriptor }) => descriptor.digest)
+            .sort(),
+          [gone, left, both.descriptor.digest].sort()
+        )
+        assert.deepStrictEqual((yield* honest.getManifest(gone)).raw, first.manifest.raw)
+        for (const { descriptor } of [first.config, ...first.layers]) {
+          assert.isTrue(yield* honest.hasBlob(descriptor.digest))
+        }
+      }))
+
+    it.effect("gets the images of an index once more, and then fails with its words", () =>
+      Effect.gen(function*() {
+        const { both, destination, first, from, second, to } = yield* setting
+        const puts: Array<string> = []
+        const errors = [new ErrorEntry({ code: "MANIFEST_BLOB_UNKNOWN", message: "no such thing" })]
+        const repository: Repository.Repository = {
+          ...destination.repository,
+          putManifest: (manifest, options) =>
+            Effect.zipRight(
+              Effect.sync(() => puts.push(manifest.descriptor.digest)),
+              options?.tag === undefined
+                ? destination.repository.putManifest(manifest, options)
+                : new ManifestInvalid({ resource: "it", reason: "refused", errors })
+            )
+        }
+        const error = yield* Effect.flip(Copy.run(from("both"), { ...to("v1"), repository }))
+        assert.include(error.message, "no such thing")
+        const images = [first.manifest.descriptor.digest, second.manifest.descriptor.digest].sort()
+        const root = both.descriptor.digest
+        assert.deepStrictEqual([puts.slice(0, 2).sort(), puts[2], puts.slice(3, 5).sort(), puts[5]], [
+          images,
+          root,
+          images,
+          root
+        ])
+        assert.strictEqual(puts.length, 6)
       }))
 
     it.effect("gets the bytes of a mount that brought nothing", () =>
@@ -361,11 +437,8 @@ describe("Copy", () => {
 
     it.effect("gets a blob that several images miss", () =>
       Effect.gen(function*() {
-        const { destination, first, from, second, to } = yield* setting
-        const repository = strict(destination.repository)
-        for (const { descriptor } of [first.config, second.config, ...first.layers, ...second.layers]) {
-          destination.repository.session.markBlob("two.test", "copy/app", descriptor.digest)
-        }
+        const { destination, from, to } = yield* setting
+        const repository = stale(strict(destination.repository))
         yield* Copy.run(from("both"), { ...to("v1"), repository })
         assert.strictEqual(destination.writes().filter((call) => call.startsWith("putBlob")).length, 5)
       }))
@@ -383,6 +456,44 @@ describe("Copy", () => {
         const error = yield* Effect.flip(Copy.run(from("first"), { ...to("v2"), repository }))
         assert.include(error.message, "refused for its looks")
         assert.strictEqual(puts, 2)
+      }))
+  })
+
+  describe("a blob that was seen at the destination", () => {
+    it.effect("is asked for again by a later copy, and sent when it has been deleted since", () =>
+      Effect.gen(function*() {
+        const { destination, first, from, to } = yield* setting
+        const { repository } = destination
+        const layer = first.layers[1]?.descriptor ?? assert.fail()
+        yield* Copy.run(from("first"), to("v1"))
+        yield* repository.deleteManifest?.("v1") ?? Effect.void
+        yield* repository.deleteManifest?.(first.manifest.descriptor.digest) ?? Effect.void
+        yield* repository.deleteBlob?.(layer.digest) ?? Effect.void
+        // Somebody else has done that, of whom this client does not hear.
+        repository.session.markBlob("two.test", "copy/app", layer.digest)
+        const result = yield* Copy.run(from("first"), to("v1"))
+        assert.strictEqual(
+          result.blobs.find(({ descriptor }) => descriptor.digest === layer.digest)?.outcome,
+          "Uploaded"
+        )
+        assert.isTrue(yield* repository.hasBlob(layer.digest))
+      }))
+
+    it.effect("is not asked for again in the same copy of a repository", () =>
+      Effect.gen(function*() {
+        const { destination, first, second, source } = yield* setting
+        yield* seed.putManifest(source.repository, second.manifest, "second")
+        const options = { tags: { include: ["first", "second"] }, tagConcurrency: 1 }
+        const asked = (digest: string) => destination.calls.filter((call) => call === `hasBlob ${digest}`).length
+        const shared = first.layers[0]?.descriptor.digest ?? assert.fail()
+        const copy = Stream.runCollect(Copy.runTags(source.repository, destination.repository, options))
+        const outcomes = [...(yield* copy)]
+        assert.deepStrictEqual(outcomes.map(({ _tag }) => _tag), ["Success", "Success"])
+        assert.strictEqual(asked(shared), 1)
+        // The same, run once more, is another copy.
+        yield* destination.repository.deleteManifest?.(second.manifest.descriptor.digest) ?? Effect.void
+        yield* copy
+        assert.strictEqual(asked(shared), 2)
       }))
   })
 

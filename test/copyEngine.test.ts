@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -111,6 +112,46 @@ describe("the copy engine", () => {
         assert.deepStrictEqual((yield* repository.getManifest("v1")).raw, both.raw)
         assert.isTrue(yield* repository.hasBlob(second.config.descriptor.digest))
       }
+    }))
+
+  it.effect("reads a small blob for the others when the destination ends that had begun to", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      const { digest } = first.layers[1]!.descriptor
+      const reading = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<void>()
+      let reads = 0
+      // Nothing comes of it before the first destination has failed.
+      const slow: Repository.Repository = {
+        ...source.repository,
+        readBlob: undefined,
+        getBlob: (blob) =>
+          blob.digest !== digest ? source.repository.getBlob(blob) : Stream.unwrap(
+            Effect.sync(() => reads++).pipe(
+              Effect.zipRight(Deferred.succeed(reading, undefined)),
+              Effect.zipRight(Deferred.await(ended)),
+              Effect.as(source.repository.getBlob(blob))
+            )
+          )
+      }
+      const [one, other] = [yield* memory("two.test"), yield* memory("three.test")]
+      const failing: Repository.Repository = {
+        ...one.repository,
+        putBlob: (blob, content, options) =>
+          blob.digest === digest
+            ? Effect.onInterrupt(
+              one.repository.putBlob(blob, content, options),
+              () => Deferred.succeed(ended, undefined)
+            )
+            : Effect.zipRight(Deferred.await(reading), Effect.fail(denied))
+      }
+      const outcomes = yield* Copy.runTo({ ...from("first"), repository: slow }, [
+        { repository: failing, tag: "v1" },
+        { repository: other.repository, tag: "v1" }
+      ])
+      assert.deepStrictEqual(outcomes.map(({ _tag }) => _tag), ["Failure", "Success"])
+      assert.strictEqual(reads, 1)
+      assert.isTrue(yield* other.repository.hasBlob(digest))
     }))
 
   it.effect("writes two tags of one repository with each blob sent once", () =>

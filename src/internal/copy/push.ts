@@ -5,10 +5,12 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { CopyEvent } from "../../CopyEvent.js"
+import type * as Descriptor from "../../Descriptor.js"
 import type * as Digest from "../../Digest.js"
 import * as Manifest from "../../Manifest.js"
-import type { Task } from "./blobs.js"
+import { isSent, type Task } from "./blobs.js"
 import type { Job } from "./job.js"
 import { again } from "./move.js"
 import * as sided from "./sided.js"
@@ -56,30 +58,24 @@ export const push = (
 }
 
 /**
- * A manifest that the destination refuses may name a blob that has been collected since it was seen, or that a mount
- * never brought: it is put once more when all that was only believed to be there has been asked for.
+ * A manifest that the destination refuses may name content that has been collected since it was seen, or that a mount
+ * never brought: it is put once more when all that was only believed to be there has been put.
  */
-const put = (job: Job, target: Target.Target, { manifest, tag }: Node): Effect.Effect<void, sided.Sided> => {
+const put = (job: Job, target: Target.Target, node: Node, isAgain = false): Effect.Effect<void, sided.Sided> => {
+  const { manifest, tag } = node
   const { descriptor } = manifest
   const { repository } = target
-  const once = sided.destination(
-    job.once(repository, `put ${descriptor.digest} as ${tag ?? ""}`, repository.putManifest(manifest, { tag }))
-  )
+  const once = sided.destination(job.once(
+    repository,
+    `put ${descriptor.digest} as ${tag ?? ""}${isAgain ? " again" : ""}`,
+    repository.putManifest(manifest, { tag })
+  ))
   return once.pipe(
     Effect.catchIf(({ cause }) => cause._tag === "ManifestInvalid", (error) => {
-      const doubted = target.isSource
-        ? []
-        : Manifest.references(manifest).blobs.filter((blob) => Target.isBelieved(target, blob))
-      return doubted.length === 0 ? Effect.fail(error) : Effect.zipRight(
-        Effect.forEach(doubted, (blob) =>
-          Effect.suspend(() => {
-            repository.session.forgetBlob(repository.registry, repository.name, blob.digest)
-            return Effect.map(again(job, target, blob), ({ outcome }) => {
-              if (outcome === "Uploaded") Target.settle(target, blob, outcome)
-            })
-          }), { concurrency: "unbounded", discard: true }),
-        once
-      )
+      const doubted = doubts(job, target, node, error)
+      return doubted.length === 0
+        ? Effect.fail(error)
+        : Effect.zipRight(Effect.forEach(doubted, (one) => one, { concurrency: job.concurrency, discard: true }), once)
     }),
     Effect.tap(() =>
       Effect.sync(() => {
@@ -89,3 +85,44 @@ const put = (job: Job, target: Target.Target, { manifest, tag }: Node): Effect.E
     )
   )
 }
+
+/** Codes by which registries say that something is missing which a manifest names (distribution-spec, "Error Codes"). */
+const unknown = /^(?:MANIFEST_UNKNOWN|MANIFEST_BLOB_UNKNOWN)$/
+
+/** What has to be put before a refused manifest is put again. */
+const doubts = (
+  job: Job,
+  target: Target.Target,
+  { manifest, named }: Node,
+  { cause }: sided.Sided
+): ReadonlyArray<Effect.Effect<void, sided.Sided>> => {
+  if (target.isSource) return []
+  const blobs = Manifest.references(manifest).blobs.filter((blob) =>
+    isSent(job, blob) && Target.isBelieved(target, blob)
+  )
+  const isUnknown = "errors" in cause && cause.errors.some(({ code }) => unknown.test(code))
+  const children = isUnknown ? named : []
+  return [
+    ...blobs.map((blob) => bring(job, target, blob)),
+    ...children.map(({ descriptor, node }) =>
+      Effect.flatMap(
+        node,
+        Option.match({
+          onNone: () => bring(job, target, descriptor),
+          // Its own content has gone with it where it has gone.
+          onSome: (child) => put(job, target, child, true)
+        })
+      )
+    )
+  ]
+}
+
+/** Sends a blob unless it turns out to be there. */
+const bring = (job: Job, target: Target.Target, blob: Descriptor.Descriptor): Effect.Effect<void, sided.Sided> =>
+  Effect.suspend(() => {
+    const { name, registry, session } = target.repository
+    session.forgetBlob(registry, name, blob.digest)
+    return Effect.map(again(job, target, blob), ({ outcome }) => {
+      if (outcome === "Uploaded") Target.settle(target, blob, outcome)
+    })
+  })

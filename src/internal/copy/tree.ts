@@ -23,6 +23,14 @@ export interface Node {
   readonly targets: ReadonlyArray<Target.Target>
   readonly blobs: ReadonlyArray<Descriptor.Descriptor>
   readonly children: ReadonlyArray<Node>
+  /** The manifests that it names and that are copied, also those that the targets have. */
+  readonly named: ReadonlyArray<Named>
+}
+
+/** Something that an index names, read when that is asked for: a manifest to be put, or none where it is a blob. */
+export interface Named {
+  readonly descriptor: Descriptor.Descriptor
+  readonly node: Effect.Effect<Option.Option<Node>, sided.Sided>
 }
 
 /** In what the copy differs from the source; see `subset.ts`. */
@@ -37,7 +45,6 @@ export const unchanged: Changes = { rewrittenChildren: new Map(), omitted: new S
 const manifestConcurrency = 16
 
 export interface Tree {
-  /** Blobs that targets may lack, by what has been read so far. */
   /** A manifest of the source, or a rewritten one, read once however often it is asked for. */
   readonly manifest: (descriptor: Descriptor.Descriptor) => Effect.Effect<Manifest.Manifest, sided.Sided>
   /** What a manifest of the copy itself names, as far as it is copied. */
@@ -102,6 +109,35 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
     )
   }
 
+  /** What is under the digest of an entry: an index may name content that is no manifest. */
+  const content = (descriptor: Descriptor.Descriptor): Effect.Effect<Option.Option<Manifest.Manifest>, sided.Sided> =>
+    manifest(descriptor).pipe(
+      Effect.asSome,
+      Effect.catchIf(
+        // A type we do not know can only be tried.
+        ({ cause }) => cause._tag === "NotFound" && !isManifestType(descriptor),
+        () => Effect.succeedNone
+      )
+    )
+
+  const entries = (content: Manifest.Manifest, isPart: boolean): ReadonlyArray<Descriptor.Descriptor> =>
+    isPart ? children(content) : Manifest.references(content).manifests
+
+  const nodeOf = (
+    manifest: Manifest.Manifest,
+    targets: ReadonlyArray<Target.Target>,
+    isPart: boolean
+  ): Node => ({
+    manifest,
+    targets,
+    blobs: Manifest.references(manifest).blobs,
+    children: [],
+    named: entries(manifest, isPart).map((descriptor) => ({
+      descriptor,
+      node: Effect.map(content(descriptor), Option.map((child) => nodeOf(child, targets, isPart)))
+    }))
+  })
+
   /** What an index names: nothing where all targets have it, a manifest, or a blob. */
   type Child = Option.Option<Node | "blob">
 
@@ -114,18 +150,10 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
     const read = Effect.gen(function*(): Effect.fn.Return<Child> {
       const lacking = yield* lackingOf(job, descriptor, targets, rewrittenChildren.has(descriptor.digest))
       if (lacking.length === 0) return Option.none()
-      const content = yield* manifest(descriptor).pipe(
-        Effect.asSome,
-        Effect.catchIf(
-          // An index may name content that is no manifest; a type we do not know can only be tried.
-          ({ cause }) => cause._tag === "NotFound" && !isManifestType(descriptor),
-          () => Effect.succeedNone
-        ),
-        (effect) => Target.forAll(lacking, effect)
-      )
-      if (Option.isNone(content)) return Option.none()
-      if (Option.isSome(content.value)) {
-        return Option.some(yield* inside(content.value.value, lacking, depth, isPart, undefined))
+      const found = yield* Target.forAll(lacking, content(descriptor))
+      if (Option.isNone(found)) return Option.none()
+      if (Option.isSome(found.value)) {
+        return Option.some(yield* inside(found.value.value, lacking, depth, isPart, undefined))
       }
       yield* need(descriptor, lacking)
       return Option.some("blob")
@@ -141,23 +169,23 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
     isPart: boolean,
     tag: string | undefined
   ): Effect.fn.Return<Node> {
-    const { blobs } = Manifest.references(content)
-    const named = isPart ? children(content) : Manifest.references(content).manifests
+    const itself = nodeOf(content, targets, isPart)
+    const { blobs, named } = itself
     const entered = yield* limits.enter(budget, content.descriptor.digest, depth, blobs.length + named.length).pipe(
       sided.source,
       (effect) => Target.forAll(targets, effect)
     )
-    if (Option.isNone(entered)) return { manifest: content, tag, targets, blobs: [], children: [] }
+    if (Option.isNone(entered)) return { ...itself, tag, blobs: [], named: [] }
     for (const blob of blobs) yield* need(blob, targets)
     const found = yield* Effect.forEach(
       named,
-      (entry) => Effect.map(child(entry, targets, depth + 1, isPart), (child) => ({ entry, child })),
+      ({ descriptor }) =>
+        Effect.map(child(descriptor, targets, depth + 1, isPart), (child) => ({ entry: descriptor, child })),
       { concurrency: manifestConcurrency }
     )
     return {
-      manifest: content,
+      ...itself,
       tag,
-      targets,
       blobs: [...blobs, ...found.flatMap((each) => Option.contains(each.child, "blob") ? [each.entry] : [])],
       children: found.flatMap((each) =>
         Option.isSome(each.child) && each.child.value !== "blob" ? [each.child.value] : []
