@@ -193,6 +193,9 @@ export const drain = (
   }
   let size = 0
   return self.pipe(
+    // First of all: running a stream forks, as a timeout does, and Effect logs how a fiber fails. The platform's errors
+    // hold the whole address, with a signature in its query.
+    Stream.catchAllCause(() => Stream.empty),
     Stream.takeWhile((part) => {
       size += part.length
       return size <= leftoverBytes
@@ -201,7 +204,6 @@ export const drain = (
     Effect.interruptible,
     Effect.timeoutOption(leftoverTime),
     Effect.withClock(Clock.make()),
-    Effect.ignore,
     Effect.exit,
     Effect.asVoid
   )

@@ -1,5 +1,7 @@
 /** The transport over loopback sockets, with undici. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -14,6 +16,7 @@ import * as Credentials from "../../../src/Credentials.js"
 import { makeTransport } from "../../../src/internal/http/make.js"
 import type * as RegistryConfig from "../../../src/RegistryConfig.js"
 import type { TransportError } from "../../../src/RegistryError.js"
+import { visible } from "../../utils/visible.js"
 import { get } from "./scripted.js"
 
 const serve = (listener: RequestListener) =>
@@ -38,10 +41,11 @@ const serve = (listener: RequestListener) =>
 
 const transport = (
   options: RegistryConfig.Options = {},
-  credentials: Readonly<Record<string, Credentials.Credential>> = {}
+  credentials: Readonly<Record<string, Credentials.Credential>> = {},
+  client: Layer.Layer<HttpClient.HttpClient> = NodeHttpClient.layerUndici
 ) =>
   Effect.flatMap(
-    Layer.build(Layer.merge(NodeHttpClient.layerUndici, Layer.orDie(Credentials.layerHosts(credentials)))),
+    Layer.build(Layer.merge(client, Layer.orDie(Credentials.layerHosts(credentials)))),
     (context) => Effect.provide(makeTransport(options), context)
   )
 
@@ -228,4 +232,24 @@ describe("over sockets", () => {
       const plain = yield* transport({ retries: 0, hosts: { [tls.name]: { plainHttp: false } } })
       assert.strictEqual(((yield* Effect.flip(plain.execute(get(tls.name)))) as TransportError).reason, "Tls")
     }))
+
+  for (const [name, layer] of [["undici", NodeHttpClient.layerUndici], ["fetch", FetchHttpClient.layer]] as const) {
+    it.scopedLive(`${name} shows no query where a body breaks off or cannot be`, () =>
+      Effect.gen(function*() {
+        const server = yield* serve((request, response) => {
+          if (request.url?.includes("/none") === true) return void response.writeHead(204).end()
+          response.writeHead(201, { "content-length": "10" })
+          response.write("half", () => request.socket.destroy())
+        })
+        const { call } = yield* transport({}, {}, layer)
+        for (const path of ["none", "cut"]) {
+          const url = `http://${server.name}/v2/${path}?_state=SIGNATURE`
+          const { exit, texts } = yield* visible(
+            Effect.asVoid(call(get(server.name, { method: "PUT", url, accept: [201, 204] })))
+          )
+          assert.isTrue(Exit.isSuccess(exit))
+          for (const text of texts) assert.notInclude(text, "SIGNATURE")
+        }
+      }))
+  }
 })
