@@ -2,8 +2,11 @@
  * What went wrong, below any one operation: the union `RegistryError` and its members. The errors that say what you
  * were doing (`GetImageError`, `CopyError`, …) are in `OperationError` and carry one of these as their `cause`.
  *
- * No error here holds a request, a header, a credential or a query string: the URL is the address without its query,
- * and text that a registry sent is stripped of control characters.
+ * No error here holds a request, a header, a credential or a query string. The URL is the address without its query.
+ * Text that a registry sent is stripped of control characters, and secrets that were sent to the registry and that it
+ * repeats are replaced by `***`: passwords, tokens, values of headers that were set for it, and signatures in addresses,
+ * also where they are written in base64, percent-encoded or escaped. A secret of 4 to 7 characters is replaced only where
+ * it stands alone, a shorter one only together with its user name or in base64 with it.
  *
  * @since 0.1.0
  */

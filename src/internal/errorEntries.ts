@@ -6,6 +6,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import { ErrorEntry } from "../RegistryError.js"
+import type { Hide } from "./http/secrets.js"
 import { parseJson, smallBounds } from "./json.js"
 import { printable } from "./text.js"
 
@@ -18,11 +19,14 @@ const maximumDetailDepth = 8
 /** The code of an entry that came without one; the reference registry uses it for what it has no code for. */
 const unknownCode = "UNKNOWN"
 
-/** Never fails: what says nothing gives no entries. */
-export const parseErrorBody = (body: Uint8Array | string): ReadonlyArray<ErrorEntry> => {
+/**
+ * Never fails: what says nothing gives no entries. `hide` takes out what must not be shown, and gets each text whole: of
+ * a secret that is cut off, a part would stay.
+ */
+export const parseErrorBody = (body: Uint8Array | string, hide: Hide): ReadonlyArray<ErrorEntry> => {
   const json = parseJson(body, smallBounds)
   const found = json === undefined ? fromText(body) : fromJson(json)
-  return found.slice(0, maximumEntries).map(bounded).filter((entry) => entry !== undefined)
+  return found.slice(0, maximumEntries).map((entry) => bounded(entry, hide)).filter((entry) => entry !== undefined)
 }
 
 interface Found {
@@ -63,22 +67,24 @@ const fromEntry = (entry: unknown): Found => {
 
 const isText = (value: unknown): value is string => Predicate.isString(value) && value.trim() !== ""
 
-const bounded = ({ code, detail, message }: Found): ErrorEntry | undefined => {
-  const name = Predicate.isString(code) || Predicate.isNumber(code) ? printable(String(code), maximumCode) : ""
-  const words = Predicate.isString(message) ? printable(message, maximumMessage) : ""
+const bounded = ({ code, detail, message }: Found, hide: Hide): ErrorEntry | undefined => {
+  const name = Predicate.isString(code) || Predicate.isNumber(code) ? printable(hide(String(code)), maximumCode) : ""
+  const words = Predicate.isString(message) ? printable(hide(message), maximumMessage) : ""
   if (name === "" && words === "") return undefined
   return new ErrorEntry({
     code: name === "" ? unknownCode : name,
     ...(words === "" ? {} : { message: words }),
-    ...(detail === undefined || detail === null ? {} : { detail: trimmed(detail) })
+    ...(detail === undefined || detail === null ? {} : { detail: trimmed(detail, hide) })
   })
 }
 
 /** A copy of JSON with clean strings, cut off at a depth and a number of nodes. */
-const trimmed = (detail: unknown): unknown => {
+const trimmed = (detail: unknown, hide: Hide): unknown => {
   let nodes = 0
   const copy = (value: unknown, depth: number): unknown => {
-    if (Predicate.isString(value)) return printable(value, maximumMessage)
+    if (Predicate.isString(value)) return printable(hide(value), maximumMessage)
+    // A password of digits is a number to a program that guesses types.
+    if (Predicate.isNumber(value)) return hide(String(value)) === String(value) ? value : hide(String(value))
     if (typeof value !== "object" || value === null) return value
     if (depth >= maximumDetailDepth) return "…"
     // What has been counted so far bounds the breadth as well: a level is cut where the nodes run out.
@@ -90,7 +96,7 @@ const trimmed = (detail: unknown): unknown => {
     return Array.isArray(value)
       ? take(value).map((item) => copy(item, depth + 1))
       : Object.fromEntries(
-        take(Object.entries(value)).map(([key, item]) => [printable(key, maximumCode), copy(item, depth + 1)])
+        take(Object.entries(value)).map(([key, item]) => [printable(hide(key), maximumCode), copy(item, depth + 1)])
       )
   }
   return copy(detail, 0)

@@ -2,10 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
-import { parseErrorBody } from "../../src/internal/errorEntries.js"
+import { parseErrorBody as parse } from "../../src/internal/errorEntries.js"
 import * as OperationError from "../../src/OperationError.js"
 import * as RegistryError from "../../src/RegistryError.js"
 
+const parseErrorBody = (body: Uint8Array | string) => parse(body, (text) => text)
 const plain = (body: Uint8Array | string) => parseErrorBody(body).map((entry) => ({ ...entry }))
 
 describe("parseErrorBody", () => {

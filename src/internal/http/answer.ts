@@ -18,7 +18,7 @@ import { parseErrorBody } from "../errorEntries.js"
 import { whole } from "./body.js"
 import type { Arrival } from "./follow.js"
 import { isRateLimit, parseRetryAfter } from "./retry.js"
-import { redact } from "./url.js"
+import type { Hide } from "./secrets.js"
 
 /** Error and token bodies are not read any further than this, in bytes. */
 export const maxBody = 1024 * 1024
@@ -26,8 +26,10 @@ export const maxBody = 1024 * 1024
 /** What an answer that is no success says. */
 export interface Refusal {
   readonly method: string
-  /** With its query; errors get it without. */
   readonly url: string
+  /** The address as errors may show it. */
+  readonly shown: string
+  readonly hide: Hide
   readonly status: number
   readonly errors: ReadonlyArray<ErrorEntry>
   readonly retryAfter: Duration.Duration | undefined
@@ -44,11 +46,10 @@ export const read = Effect.fnUntraced(function*(
   method: string,
   arrival: Omit<Arrival, "home">
 ): Effect.fn.Return<Refusal> {
-  const { headers, status, url } = arrival
-  const about = { method, url }
+  const { headers, hide, shown, status, url } = arrival
   const bytes = method === "HEAD"
     ? new Uint8Array(0)
-    : arrival.bytes ?? (yield* whole(about, idle, arrival, maxBody).pipe(
+    : arrival.bytes ?? (yield* whole({ method, url: shown }, idle, arrival, maxBody).pipe(
       // inner effects must be interruptible for a timeout to end them where the caller is not
       Effect.interruptible,
       Effect.timeout(idle),
@@ -58,8 +59,10 @@ export const read = Effect.fnUntraced(function*(
   return {
     method,
     url,
+    shown,
+    hide,
     status,
-    errors: parseErrorBody(bytes),
+    errors: parseErrorBody(bytes, hide),
     retryAfter: parseRetryAfter(headers["retry-after"], now)
   }
 })
@@ -70,8 +73,8 @@ export const read = Effect.fnUntraced(function*(
  * @internal
  */
 export const toError = (refusal: Refusal, credentials: string): RegistryError => {
-  const { errors, method, retryAfter, status } = refusal
-  const fields = { method, url: redact(refusal.url), status, errors }
+  const { errors, method, retryAfter, shown, status } = refusal
+  const fields = { method, url: shown, status, errors }
   if (isRateLimit(status, errors)) return new RateLimited({ ...fields, retryAfter })
   switch (status) {
     case 401:

@@ -21,6 +21,7 @@ import type { Pull } from "./transport.js"
 /** What the messages of a body's failures name. */
 interface About {
   readonly method: string
+  /** As errors may show it. */
   readonly url: string
 }
 

@@ -10,6 +10,7 @@ import { drain } from "./body.js"
 import { failure } from "./failure.js"
 import { distrust, type Host } from "./host.js"
 import { type Failed, final } from "./retry.js"
+import type { Hide } from "./secrets.js"
 import type { Answer, Outgoing, Send } from "./send.js"
 import { resolve, withoutFragment } from "./url.js"
 
@@ -23,12 +24,18 @@ export interface Journey<E> extends Omit<Outgoing<E>, "registry"> {
   readonly accept: ReadonlyArray<number>
   /** Refuses to leave the origin: the body is a secret. */
   readonly stay?: boolean | undefined
+  /** Fields of a form in the body, which are secret. */
+  readonly form?: string | undefined
 }
 
 /** @internal */
 export interface Arrival extends Answer {
   /** Where the answer came from. */
   readonly url: string
+  /** The same, as errors, logs and spans may show it. */
+  readonly shown: string
+  /** Takes what was sent in confidence out of what the answer says. */
+  readonly hide: Hide
   /** Whether the answer is from the origin that `own` is for, reached without leaving it. */
   readonly home: boolean
   /** Lets go of the connection, whatever is still under way on it: the body breaks off. */
@@ -67,12 +74,12 @@ interface Next {
 
 /** Where an answer leads, undefined when it is the last one. */
 const next = <E>(journey: Journey<E>, arrival: Arrival): Effect.Effect<Next | undefined, Failed> => {
-  const { headers, status, url } = arrival
+  const { headers, hide, shown, status, url } = arrival
   const location = headers["location"]
   if (!redirects.has(status) || journey.accept.includes(status) || location === undefined) {
     return Effect.succeed(undefined)
   }
-  const refuse = (why: string) => Effect.fail(final(failure(journey.method, url, "Redirect", why)))
+  const refuse = (why: string) => Effect.fail(final(failure(journey.method, shown, "Redirect", why)))
   const to = resolve(location, url)
   if (to === undefined) return refuse("the address that it redirects to is malformed")
   if (to.origin !== new URL(url).origin) {
@@ -80,7 +87,7 @@ const next = <E>(journey: Journey<E>, arrival: Arrival): Effect.Effect<Next | un
     if (journey.stay === true && to.origin !== journey.origin) {
       return refuse("it redirects a secret to another origin")
     }
-    if (why !== undefined) return refuse(`it redirects to ${to.origin}: ${why}`)
+    if (why !== undefined) return refuse(hide(`it redirects to ${to.origin}: ${why}`))
   }
   const reads = journey.method === "GET" || journey.method === "HEAD"
   if (status === 303) return Effect.succeed({ to, getInstead: !reads })
@@ -105,6 +112,7 @@ export const follow = <E, A>(
   type Step =
     | { readonly _tag: "End"; readonly result: A; readonly isOver: boolean }
     | ({ readonly _tag: "Onward" } & Next)
+  const { secrets } = journey.host
   const fate = (step: Step): Fate =>
     step._tag === "Onward" ? "Close" : step.isOver ? "Over" : keep(step.result) ?? "Close"
   const hop = (
@@ -114,9 +122,15 @@ export const follow = <E, A>(
   ): Effect.Effect<A, Failed<E>> =>
     Effect.gen(function*() {
       const headers = home ? { ...outgoing.headers, ...journey.own } : outgoing.headers
+      const hide = secrets.sent({
+        url: outgoing.url,
+        headers: home ? Object.values(journey.own) : [],
+        form: outgoing.body === undefined ? undefined : journey.form
+      })
       const step = (scope: Scope.CloseableScope) =>
         Effect.flatMap(send({ ...outgoing, headers }, scope), (answer) => {
-          const arrival: Arrival = { ...answer, url: outgoing.url, home, abort: Scope.close(scope, Exit.void) }
+          const { shown, url } = outgoing
+          const arrival: Arrival = { ...answer, url, shown, hide, home, abort: Scope.close(scope, Exit.void) }
           return Effect.flatMap(next(journey, arrival), (onward): Effect.Effect<Step, Failed<E>> =>
             onward === undefined
               ? Effect.map(arrived(arrival, scope), (result) => ({ _tag: "End", result, isOver: answer.isOver }))
@@ -128,7 +142,7 @@ export const follow = <E, A>(
       const onward = yield* withOwnScope(step, fate)
       if (onward._tag === "End") return onward.result
       if (count === maxHops) {
-        const error = failure(outgoing.method, outgoing.url, "Redirect", `more than ${maxHops} redirects`)
+        const error = failure(outgoing.method, outgoing.shown, "Redirect", `more than ${maxHops} redirects`)
         return yield* Effect.fail(final(error))
       }
       const { getInstead, to } = onward
@@ -136,16 +150,17 @@ export const follow = <E, A>(
         registry: outgoing.registry,
         method: getInstead ? "GET" : outgoing.method,
         url: withoutFragment(to.href),
+        shown: secrets.shown(to.href, hide),
         headers: getInstead ? withoutContent(outgoing.headers) : outgoing.headers,
         body: getInstead ? undefined : outgoing.body,
         whole: outgoing.whole
       }
       return yield* hop(then, home && to.origin === journey.origin, count + 1)
     })
-  const { body, headers, method, whole } = journey
+  const { body, headers, method, shown, whole } = journey
   const url = withoutFragment(journey.url)
   const registry = journey.host.registry
-  return hop({ registry, method, url, headers, body, whole }, new URL(url).origin === journey.origin, 0)
+  return hop({ registry, method, url, shown, headers, body, whole }, new URL(url).origin === journey.origin, 0)
 }
 
 const withoutContent = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>

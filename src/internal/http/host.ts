@@ -9,6 +9,7 @@ import type * as RegistryConfig from "../../RegistryConfig.js"
 import { InvalidInput } from "../../RegistryError.js"
 import { mask } from "../reference.js"
 import { isInternal, isLoopback } from "./address.js"
+import * as Secrets from "./secrets.js"
 
 /** @internal */
 export interface Host {
@@ -21,6 +22,8 @@ export interface Host {
   readonly allowPrivate: boolean
   /** Headers for its own origin only. Values may be secret. */
   readonly headers: Readonly<Record<string, string>>
+  /** What must not be shown of what it, or its token server, says. */
+  readonly secrets: Secrets.Secrets
   /** How many bodies move from or to it at once. */
   readonly concurrency: number
 }
@@ -97,12 +100,14 @@ export const make = Effect.fnUntraced(function*(
   const { hostname } = new URL(`https://${address}`)
   const plain = options?.plainHttp ?? isLoopback(hostname)
   const headers = yield* readHeaders(registry, options)
+  const { origin } = new URL(`${plain ? "http" : "https"}://${address}`)
   return {
     registry,
-    origin: new URL(`${plain ? "http" : "https"}://${address}`).origin,
+    origin,
     secure: !plain,
     allowPrivate: options?.allowPrivate ?? isInternal(hostname),
     headers,
+    secrets: Secrets.make(origin),
     concurrency: options?.concurrency ?? defaultConcurrency
   }
 })

@@ -33,6 +33,8 @@ interface Prepared<E> {
   readonly request: Request<E>
   readonly host: Host.Host
   readonly url: string
+  /** The address as errors, logs and spans may show it. */
+  readonly shown: string
   /** As long as this the connection of a success stays open; undefined when it is not to be read from. */
   readonly kept: Scope.Scope | undefined
 }
@@ -122,13 +124,15 @@ export const makeTransport = Effect.fnUntraced(function*(
     kept: Scope.Scope | undefined
   ): Effect.Effect<Prepared<E>, InvalidInput | TransportError> =>
     Effect.flatMap(hostOf(request.registry), (host) => {
-      const refuse = (why: string) => Effect.fail(failure(request.method, request.url, "Redirect", why))
-      const url = request.url.startsWith("/") ? `${host.origin}${request.url}` : request.url
+      const isOurs = request.url.startsWith("/")
+      const url = isOurs ? `${host.origin}${request.url}` : request.url
+      const shown = isOurs ? redact(url) : host.secrets.shown(url)
+      const refuse = (why: string) => Effect.fail(failure(request.method, shown, "Redirect", host.secrets.hide(why)))
       if (!URL.canParse(url)) return refuse("the address is malformed")
       const to = new URL(url)
       const why = to.origin === host.origin ? undefined : Host.distrust(host, host.origin, to)
       return why === undefined
-        ? Effect.succeed({ request, host, url, kept })
+        ? Effect.succeed({ request, host, url, shown, kept })
         : refuse(`${host.registry} leads to ${to.origin}: ${why}`)
     })
 
@@ -137,8 +141,8 @@ export const makeTransport = Effect.fnUntraced(function*(
     arrival: Arrival,
     scope: Scope.Scope
   ): Effect.Effect<Response, Failed<E>> => {
-    const { bytes, headers, response, status, url } = arrival
-    const about = { method: request.method, url }
+    const { bytes, headers, hide, response, shown, status, url } = arrival
+    const about = { method: request.method, url: shown }
     const body: Effect.Effect<Pull, never, Scope.Scope> = request.method === "HEAD"
       ? Effect.succeed(nothing)
       : bytes !== undefined
@@ -148,6 +152,8 @@ export const makeTransport = Effect.fnUntraced(function*(
       status,
       headers,
       url,
+      shown,
+      hide,
       pull,
       stream: Stream.fromPull(pull),
       bytes: (limit) => collect(about, request.buffer === undefined ? headers : {}, pull, limit)
@@ -180,7 +186,7 @@ export const makeTransport = Effect.fnUntraced(function*(
     authorization: Auth.Authorization,
     heard: (arrival: Arrival) => void
   ): Effect.Effect<Outcome, Failed<E>> => {
-    const { host, kept, request, url } = prepared
+    const { host, kept, request, shown, url } = prepared
     const headers: Record<string, string> = { "user-agent": userAgent }
     const own: Record<string, string> = { ...host.headers }
     for (const [name, value] of Object.entries(request.headers ?? {})) {
@@ -196,7 +202,7 @@ export const makeTransport = Effect.fnUntraced(function*(
       scope: Scope.Scope
     ): Effect.fn.Return<Outcome, Failed<E>> {
       heard(arrival)
-      if (arrival.home) yield* logWarnings(host.registry, arrival.headers["warning"])
+      if (arrival.home) yield* logWarnings(host.registry, arrival.headers["warning"], arrival.hide)
       if (accept.includes(arrival.status)) {
         return { _tag: "Accepted", response: yield* respond(prepared, arrival, scope) }
       }
@@ -208,7 +214,8 @@ export const makeTransport = Effect.fnUntraced(function*(
       }
     })
     const whole = request.buffer !== undefined
-    const journey: Journey<E> = { method, url, headers, body, host, origin: host.origin, own, accept, whole }
+    const { origin } = host
+    const journey: Journey<E> = { method, url, shown, headers, body, host, origin, own, accept, whole }
     const exchange = follow(send, journey, arrived, ({ _tag }) => _tag === "Accepted" ? kept : undefined)
     return limiterOf(host.registry).request(isSmall(request), (tell) =>
       Effect.tap(exchange, (outcome) => {
@@ -227,6 +234,7 @@ export const makeTransport = Effect.fnUntraced(function*(
           request: { method: "GET", registry: host.registry, url: "/v2/", scopes: [], accept: [], replay: true },
           host,
           url: `${host.origin}/v2/`,
+          shown: `${host.origin}/v2/`,
           kept: undefined
         },
         Auth.none,
@@ -271,7 +279,8 @@ export const makeTransport = Effect.fnUntraced(function*(
       }
       if (outcome._tag === "Accepted") return outcome.response
       const { refusal } = outcome
-      const tried = outcome.home ? used.credentials : `none, because ${new URL(refusal.url).host} is not the registry`
+      const other = refusal.hide(new URL(refusal.url).host)
+      const tried = outcome.home ? used.credentials : `none, because ${other} is not the registry`
       const retry = ofAnswer(refusal.status, refusal.errors, refusal.retryAfter)
       return yield* Effect.fail<Failed<E>>({ ...final(toError(refusal, tried)), retry })
     })
@@ -292,7 +301,7 @@ export const makeTransport = Effect.fnUntraced(function*(
   ): Effect.Effect<Response, RegistryError | E> =>
     Effect.flatMap(prepare(request, kept), (prepared) => {
       const { method, replay } = request
-      const url = redact(prepared.url)
+      const url = prepared.shown
       const registry = prepared.host.registry
       return retrying(policy, { registry, method, url, replay }, inTurn(prepared)).pipe(
         Effect.tap((response) => Effect.annotateCurrentSpan("http.response.status_code", response.status)),
@@ -307,6 +316,7 @@ export const makeTransport = Effect.fnUntraced(function*(
   return {
     call: (request) => perform(request, undefined),
     execute: (request) => Effect.scopeWith((scope) => perform(request, scope)),
-    transfer: (registry, effect) => limiterOf(registry).transfer(effect)
+    transfer: (registry, effect) => limiterOf(registry).transfer(effect),
+    shown: (registry, url) => hosts.get(Host.canonical(registry))?.secrets.shown(url) ?? redact(url)
   }
 })

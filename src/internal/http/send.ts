@@ -33,6 +33,8 @@ export interface Outgoing<E> {
   readonly registry: string
   readonly method: Request["method"]
   readonly url: string
+  /** The address as errors may show it. */
+  readonly shown: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: Body<E> | undefined
   /** Whether all of a success is wanted at once. */
@@ -139,7 +141,7 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
     Effect.gen(function*() {
       const clock = yield* Effect.clock
       const observer = yield* CurrentObserver
-      const { body, headers, method, registry, url } = outgoing
+      const { body, headers, method, registry, shown, url } = outgoing
       const progress: Progress<E> = {
         at: clock.unsafeCurrentTimeMillis(),
         sent: body?._tag === "Bytes" ? body.bytes.length : 0,
@@ -187,8 +189,8 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
             ? { cause: progress.failure, retry: undefined }
             : fromTransport(
               error === "stalled"
-                ? stalled(outgoing, idle, progress.ended ? "waiting for the answer" : "sending the body")
-                : fromPlatform(method, url, error)
+                ? stalled({ method, url: shown }, idle, progress.ended ? "waiting for the answer" : "sending the body")
+                : fromPlatform(method, shown, error)
             )
         ),
         Effect.filterOrElse(

@@ -20,7 +20,7 @@ import { distrust, type Host } from "./host.js"
 import { type Failed, final, fromTransport, ofAnswer, type Policy, retrying } from "./retry.js"
 import * as Scopes from "./scope.js"
 import type { Send } from "./send.js"
-import { redact, resolve } from "./url.js"
+import { resolve } from "./url.js"
 
 /** Where the tokens of a registry come from, by its challenge. */
 export interface Issuer {
@@ -145,7 +145,7 @@ const locate = (wanted: Wanted): Effect.Effect<string, CredentialsError> => {
     ? Effect.fail(
       new CredentialsError({
         registry: host.registry,
-        reason: `its token server at ${redact(issuer.realm)} is not asked: ${why}`
+        reason: `its token server at ${host.secrets.shown(issuer.realm)} is not asked: ${host.secrets.hide(`${why}`)}`
       })
     )
     : Effect.succeed(realm.href.replace(/#.*$/s, ""))
@@ -158,7 +158,7 @@ type Answer =
 
 const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answer, RegistryError> => {
   const { idle, policy, send } = settings
-  const about = { method: form.method, url: form.url }
+  const shown = wanted.host.secrets.shown(form.url)
   // What was garbled on its way is right the second time; a server that means it says it again.
   let tries = 0
   const garbled = (error: CredentialsError): Failed => ({
@@ -170,6 +170,7 @@ const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answ
     const journey: Journey<never> = {
       method: form.method,
       url: form.url,
+      shown,
       host: wanted.host,
       origin: new URL(form.url).origin,
       headers: { accept: "application/json", "accept-encoding": "identity", "user-agent": settings.userAgent },
@@ -182,35 +183,39 @@ const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answ
       accept: [],
       // an identity token is for the token server alone, whatever it says
       stay: form.body !== undefined,
+      form: form.body === undefined ? undefined : Redacted.value(form.body),
       whole: true
     }
     const arrival = yield* follow(send, journey, Effect.succeed, () => scope)
-    const { status, url } = arrival
+    const { status } = arrival
     if (status !== 200) {
       const refusal = yield* read(idle, form.method, arrival)
       const retry = ofAnswer(refusal.status, refusal.errors, refusal.retryAfter)
       if (retry === undefined) return { _tag: "Refused" as const, refusal }
       return yield* Effect.fail<Failed>({ ...final(toError(refusal, credentials.describe(wanted.credential))), retry })
     }
+    const about = { method: form.method, url: arrival.shown }
     const bytes = yield* Effect.mapError(whole(about, idle, arrival, maxBody), fromTransport)
     const answer = parseJson(bytes)
-    if (!Predicate.isRecord(answer)) return yield* Effect.fail(garbled(unusable(wanted, url, "is no JSON object")))
+    if (!Predicate.isRecord(answer)) {
+      return yield* Effect.fail(garbled(unusable(wanted, arrival.shown, "is no JSON object")))
+    }
     const text = tokenOf(answer)
-    if (text === undefined) return yield* Effect.fail(garbled(unusable(wanted, url, "holds no token")))
+    if (text === undefined) return yield* Effect.fail(garbled(unusable(wanted, arrival.shown, "holds no token")))
     const authorization = yield* Effect.mapError(credentials.bearer(wanted.host.registry, text), garbled)
     return { _tag: "Granted" as const, value: answer, authorization }
   }))
   return retrying(
     policy,
-    { registry: wanted.host.registry, method: form.method, url: redact(form.url), replay: true },
+    { registry: wanted.host.registry, method: form.method, url: shown, replay: true },
     attempt
   )
 }
 
-const unusable = (wanted: Wanted, url: string, why: string): CredentialsError =>
+const unusable = (wanted: Wanted, shown: string, why: string): CredentialsError =>
   new CredentialsError({
     registry: wanted.host.registry,
-    reason: `the answer of the token server ${redact(url)} ${why}`
+    reason: `the answer of the token server ${shown} ${why}`
   })
 
 /**
@@ -225,7 +230,7 @@ const refusedError = (wanted: Wanted, refusal: Refusal): RegistryError => {
   if (spent) return toError({ ...refusal, status: 401 }, tried)
   return status === 401 || status === 403 || status === 429 || status >= 500
     ? toError(refusal, tried)
-    : unusable(wanted, refusal.url, `is ${status}${refusal.errors.map((entry) => `, ${entry.code}`).join("")}`)
+    : unusable(wanted, refusal.shown, `is ${status}${refusal.errors.map((entry) => `, ${entry.code}`).join("")}`)
 }
 
 /** Asks once, by the way that fits the credential (R-104). */

@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { RegistryError, TransportError } from "../../RegistryError.js"
 import type { Session } from "../../Repository.js"
+import type { Hide } from "./secrets.js"
 
 /**
  * A body that can be sent again: `content` is run once for each try. `length` in bytes becomes the Content-Length. A
@@ -58,6 +59,10 @@ export interface Response {
   readonly headers: Readonly<Record<string, string | undefined>>
   /** Where the answer came from after redirects: the base for a `Location` or `Link` in it. */
   readonly url: string
+  /** The same, as errors, logs and spans may show it. */
+  readonly shown: string
+  /** Takes what was sent in confidence out of what the answer says. */
+  readonly hide: Hide
   /** The body, watched for stalls, to be read once: as a stream, or pull by pull where throughput matters. */
   readonly stream: Stream.Stream<Uint8Array, TransportError>
   readonly pull: Effect.Effect<Pull, never, Scope.Scope>
@@ -72,4 +77,6 @@ export interface Transport {
   readonly execute: <E = never>(request: Request<E>) => Effect.Effect<Response, RegistryError | E, Scope.Scope>
   /** `Session.transfer` of the client's session. */
   readonly transfer: Session["transfer"]
+  /** An address that a registry gave, as errors, logs and spans may show it. */
+  readonly shown: (registry: string, url: string) => string
 }

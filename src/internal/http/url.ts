@@ -10,10 +10,15 @@ import { printable } from "../text.js"
  *
  * @internal
  */
-export const redact = (url: string): string => {
-  const plain = url.replace(/[?#].*$/s, "").replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/\\]*@/i, "$1//")
-  return printable(plain, 512)
-}
+export const redact = (url: string): string => printable(bare(url), 512)
+
+/**
+ * An address without query, user and fragment, as long as it is and with whatever is in its path.
+ *
+ * @internal
+ */
+export const bare = (url: string): string =>
+  url.replace(/[?#].*$/s, "").replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/\\]*@/i, "$1//")
 
 /**
  * The address without its fragment, which undici would put on the request line. Otherwise the text as it is: a signed

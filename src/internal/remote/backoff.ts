@@ -8,7 +8,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { Failure } from "../../Repository.js"
-import { redact } from "../http/url.js"
 import { CurrentObserver } from "../observer.js"
 import { seconds } from "../text.js"
 import type { Remote } from "./remote.js"
@@ -49,13 +48,13 @@ const noticeable = Duration.seconds(1)
  * the step it was that failed.
  */
 export const again = (
-  { config, registry }: Remote,
+  { config, registry, transport }: Remote,
   { message, method, reason, retryAfter, url }: FailedStep,
   attempt: number,
   wait: Duration.DurationInput
 ): Effect.Effect<void> => {
   const delay = Duration.max(wait, retryAfter ?? Duration.zero)
-  const retry = { registry, method, url: redact(url), attempt, reason, retryAfter, delay }
+  const retry = { registry, method, url: transport.shown(registry, url), attempt, reason, retryAfter, delay }
   const log = Duration.lessThan(delay, noticeable) ? Effect.logDebug : Effect.logWarning
   return log(`${message ?? `${method} ${retry.url} failed (${reason})`}; going on in ${seconds(delay)}`).pipe(
     Effect.annotateLogs({ registry, attempt }),

@@ -111,7 +111,7 @@ interface Connection {
   readonly scope: Scope.CloseableScope
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>
   readonly status: number
-  readonly url: string
+  readonly shown: string
   /** Bytes to leave out yet, of a registry that began at the beginning. */
   skip: number
 }
@@ -256,7 +256,7 @@ const open = (
     Effect.flatMap((response) => {
       const skip = placed(transfer, response)
       return typeof skip === "number"
-        ? Effect.map(response.pull, (pull) => ({ scope, pull, status: response.status, url: response.url, skip }))
+        ? Effect.map(response.pull, (pull) => ({ scope, pull, status: response.status, shown: response.shown, skip }))
         : skip
     })
   )
@@ -330,7 +330,7 @@ const take = (
 /** What is wrong with an answer that has ended here. */
 const shortfall = (
   { received, resource, start, wanted }: Transfer,
-  { skip, status, url }: Connection
+  { shown, skip, status }: Connection
 ): SizeMismatch | Cut | undefined => {
   if (skip > 0) {
     const from = start + received
@@ -339,7 +339,7 @@ const shortfall = (
   if (wanted === undefined || received >= wanted) return undefined
   // A 206 may hold less than was asked for; a whole answer that is short is just that.
   return status === 206
-    ? new Cut(protocol("GET", { url }, `the answer ended after ${received} of ${wanted} bytes`))
+    ? new Cut(protocol("GET", { shown }, `the answer ended after ${received} of ${wanted} bytes`))
     : new SizeMismatch({ resource, expected: wanted, actual: received })
 }
 

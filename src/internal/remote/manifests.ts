@@ -14,8 +14,10 @@ import {
   DigestMismatch,
   InvalidInput,
   ManifestInvalid,
+  type RegistryError,
   type SizeMismatch,
-  type UnexpectedStatus
+  type UnexpectedStatus,
+  UnsupportedMediaType
 } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import type { Response } from "../http/transport.js"
@@ -157,6 +159,7 @@ export const fetchManifest = (remote: Remote) =>
               (digest) => ({ digest })
             ))
         })).pipe(
+          Effect.mapError((error) => withoutSecrets(error, response)),
           Effect.map((manifest): Fetched => ({ manifest, url: response.url, etag: response.headers["etag"]?.trim() }))
         )
     const get = (
@@ -181,6 +184,24 @@ export const fetchManifest = (remote: Remote) =>
       Effect.zipRight(again(remote, stepOf(error, { method: "GET", url }), 1, 0), get(Effect.fail))
     )
   })
+
+/** What a debugging proxy answers with 200 is no manifest, and the error quotes from it. */
+const withoutSecrets = (error: RegistryError, response: Response): RegistryError => {
+  // A word that is cut may be the beginning of a secret.
+  const hide = (text: string) => response.hide(text.replace(/\S*…$/, "…"))
+  switch (error._tag) {
+    case "ManifestInvalid":
+      return new ManifestInvalid({ resource: error.resource, reason: hide(error.reason), errors: error.errors })
+    case "UnsupportedMediaType":
+      return new UnsupportedMediaType({
+        resource: error.resource,
+        mediaType: hide(error.mediaType),
+        reason: error.reason
+      })
+    default:
+      return error
+  }
+}
 
 export interface Put {
   readonly digest: Digest.Digest

@@ -11,7 +11,6 @@ import { type InvalidInput, TransportError, type UnexpectedStatus } from "../../
 import type { Session } from "../../Repository.js"
 import { canonical } from "../http/host.js"
 import type { Response, Transport } from "../http/transport.js"
-import { redact } from "../http/url.js"
 import { type Bounds, readJson } from "../json.js"
 import { defaultManifestSize, defaultRetries } from "../limits.js"
 import { checkName, located } from "../names.js"
@@ -71,8 +70,8 @@ export const orNotFound =
           : error
       ))
 
-export const protocol = (method: string, response: Pick<Response, "url">, description: string): TransportError =>
-  new TransportError({ method, url: redact(response.url), reason: "Protocol", description })
+export const protocol = (method: string, response: Pick<Response, "shown">, description: string): TransportError =>
+  new TransportError({ method, url: response.shown, reason: "Protocol", description })
 
 /** The whole body as JSON; nothing larger than `limit` bytes or with more in it than the bounds allow is read. */
 export const json = (response: Response, limit: number, bounds?: Bounds): Effect.Effect<unknown, TransportError> =>

@@ -12,7 +12,6 @@ import * as Digest from "../../Digest.js"
 import { DigestMismatch, type RegistryError, type UnexpectedStatus, UploadInvalid } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import type { Request, Response } from "../http/transport.js"
-import { redact } from "../http/url.js"
 import { resolve, withParameter } from "./location.js"
 import { contentDigest } from "./manifests.js"
 import { base, orNotFound, pull, type Remote, success, writeScopes } from "./remote.js"
@@ -32,10 +31,9 @@ export interface UploadSession {
 
 export const invalid = (
   method: Request["method"],
-  response: Pick<Response, "status" | "url">,
+  response: Pick<Response, "status" | "shown">,
   reason: string
-): UploadInvalid =>
-  new UploadInvalid({ method, url: redact(response.url), status: response.status, errors: [], reason })
+): UploadInvalid => new UploadInvalid({ method, url: response.shown, status: response.status, errors: [], reason })
 
 /** The error of an answer that ends the upload, with the reason in words. */
 export const refused = (error: UnexpectedStatus): UploadInvalid => {

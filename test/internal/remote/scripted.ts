@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import * as Digest from "../../../src/Digest.js"
 import { parseErrorBody } from "../../../src/internal/errorEntries.js"
 import type { Request, Response, Transport } from "../../../src/internal/http/transport.js"
+import { redact } from "../../../src/internal/http/url.js"
 import { makeRepository } from "../../../src/internal/remote/repository.js"
 import { make as makeSession } from "../../../src/internal/session.js"
 import type * as RegistryConfig from "../../../src/RegistryConfig.js"
@@ -55,7 +56,7 @@ const encode = (body: Answer["body"]): ReadonlyArray<Uint8Array> =>
   body === undefined ? [] : typeof body === "string" ? [Buffer.from(body)] : body instanceof Uint8Array ? [body] : body
 
 const failure = (request: Request<unknown>, url: string, status: number, body: Uint8Array): RegistryError => {
-  const fields = { method: request.method, url, status, errors: parseErrorBody(body) }
+  const fields = { method: request.method, url, status, errors: parseErrorBody(body, (text) => text) }
   switch (status) {
     case 401:
       return new Unauthorized({ ...fields, credentials: "anonymous" })
@@ -90,6 +91,7 @@ export const script = (
     }
     const transport: Transport = {
       transfer: (_registry, effect) => effect,
+      shown: (_registry, url) => redact(url),
       call: (request) => Effect.scoped(transport.execute(request)),
       execute: <E = never>(request: Request<E>) =>
         Effect.gen(function*() {
@@ -133,6 +135,8 @@ export const script = (
             status,
             headers: given.headers ?? {},
             url,
+            shown: redact(url),
+            hide: (text) => text,
             stream,
             pull: Stream.toPull(stream),
             bytes: (limit) => {

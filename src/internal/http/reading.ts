@@ -1,0 +1,110 @@
+/**
+ * Text in a form that its different ways of writing have in common, to find something in it however it is escaped.
+ *
+ * @internal
+ */
+
+/** The common form of a text, and where in the text each UTF-16 unit of it comes from. */
+export interface Reading {
+  readonly text: string
+  readonly starts: ReadonlyArray<number>
+  readonly ends: ReadonlyArray<number>
+}
+
+/** One character: percent-encoded in UTF-8, or escaped as in JSON or in HTML. */
+const escapes = new RegExp(
+  [
+    "%[0-7][\\da-f]",
+    "%[cd][\\da-f]%[89ab][\\da-f]",
+    "%e[\\da-f](?:%[89ab][\\da-f]){2}",
+    "%f[0-4](?:%[89ab][\\da-f]){3}",
+    "\\\\u[\\da-f]{4}",
+    "\\\\[\"\\\\/nrt]",
+    "&(?:amp|lt|gt|quot|apos|#\\d{1,7}|#x[\\da-f]{1,6});"
+  ].join("|"),
+  "gi"
+)
+
+const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: "\"", apos: "'" }
+
+const unescape = (escape: string): string => {
+  if (escape.startsWith("%")) {
+    try {
+      return decodeURIComponent(escape)
+    } catch {
+      return escape
+    }
+  }
+  const inner = escape.slice(1).toLowerCase()
+  if (escape.startsWith("\\")) {
+    if (inner.length > 1) return String.fromCharCode(Number.parseInt(inner.slice(1), 16))
+    return "nrt".includes(inner) ? " " : inner
+  }
+  const name = inner.slice(0, -1)
+  if (!name.startsWith("#")) return entities[name] ?? escape
+  const code = name.startsWith("#x") ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1))
+  return code <= 0x10ffff ? String.fromCodePoint(code) : escape
+}
+
+/** Without one layer of escapes; undefined when there is none. */
+const unescaped = ({ ends, starts, text }: Reading): Reading | undefined => {
+  let plain = ""
+  const from: Array<number> = []
+  const to: Array<number> = []
+  let done = 0
+  const keep = (until: number): void => {
+    plain += text.slice(done, until)
+    for (let i = done; i < until; i++) {
+      from.push(starts[i] ?? 0)
+      to.push(ends[i] ?? 0)
+    }
+  }
+  for (const { 0: escape, index } of text.matchAll(escapes)) {
+    const character = unescape(escape)
+    if (character === escape) continue
+    keep(index)
+    done = index + escape.length
+    plain += character
+    for (let i = 0; i < character.length; i++) {
+      from.push(starts[index] ?? 0)
+      to.push(ends[done - 1] ?? 0)
+    }
+  }
+  if (done === 0) return undefined
+  keep(text.length)
+  return { text: plain, starts: from, ends: to }
+}
+
+/** White space and what is invisible; `+`, which stands for a space in forms; `-`, which base64url has for `+`. */
+const skipped = /[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}+-]/u
+
+/** In lower case, with the `_` of base64url for `/`, and without what is skipped: base64 may be cut into lines. */
+const folded = ({ ends, starts, text }: Reading): Reading => {
+  let kept = ""
+  const from: Array<number> = []
+  const to: Array<number> = []
+  for (let i = 0; i < text.length; i++) {
+    const unit = text[i] ?? ""
+    if (skipped.test(unit)) continue
+    kept += unit === "/" ? "_" : unit >= "A" && unit <= "Z" ? unit.toLowerCase() : unit
+    from.push(starts[i] ?? 0)
+    to.push(ends[i] ?? 0)
+  }
+  return { text: kept, starts: from, ends: to }
+}
+
+/** More layers of escapes are not looked through. */
+const maxLayers = 8
+
+/** The text as it is written and, where that is not the same, without its escapes. */
+export const readings = (text: string): ReadonlyArray<Reading> => {
+  const starts = Array.from({ length: text.length }, (_, i) => i)
+  const written: Reading = { text, starts, ends: starts.map((i) => i + 1) }
+  let plain = written
+  for (let layer = 0; layer < maxLayers; layer++) {
+    const next = unescaped(plain)
+    if (next === undefined) break
+    plain = next
+  }
+  return plain === written ? [folded(written)] : [folded(written), folded(plain)]
+}

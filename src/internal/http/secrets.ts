@@ -1,0 +1,206 @@
+/**
+ * What was sent to a registry in confidence, taken out of the texts that come from it: a registry, or a proxy before it,
+ * may repeat in its answer what it was sent, in any way of writing (`bad header Authorization: Basic …`).
+ *
+ * @internal
+ */
+import * as Encoding from "effect/Encoding"
+import * as Option from "effect/Option"
+import { printable } from "../text.js"
+import { type Reading, readings } from "./reading.js"
+import { bare } from "./url.js"
+
+/** A text of a registry without secrets, and without the queries of the addresses in it. */
+export type Hide = (text: string) => string
+
+/** What goes out with a request. */
+export interface Sent {
+  readonly url: string
+  /** Values of the headers that are for the registry alone. */
+  readonly headers: ReadonlyArray<string>
+  /** Fields of a form, as a token server gets them. */
+  readonly form?: string | undefined
+}
+
+/** The secrets of one registry and of its token server. */
+export interface Secrets {
+  /** Notes what goes out. What it gives hides that for as long as the exchange takes, and what went out lately. */
+  readonly sent: (request: Sent) => Hide
+  /** Hides what went out lately. */
+  readonly hide: Hide
+  /** An address that the registry gave, fit for errors, logs and spans: no query, no user, no secret. */
+  readonly shown: (url: string, hide?: Hide) => string
+}
+
+const stars = "***"
+
+/**
+ * A secret that is shorter is hidden only where it stands alone, and one shorter than `shortestWord` not at all: as a part
+ * of other words it would be found everywhere, and is guessed in no time. What goes over the wire, `Basic dTp4` for one,
+ * is longer.
+ */
+const shortest = 8
+const shortestWord = 4
+
+/** So many characters from the beginning of a secret are hidden also where the registry has cut off the rest. */
+const telling = 12
+
+/** How many values are remembered after their exchange. */
+const remembered = 64
+
+/** How much of a text is looked at, in UTF-16 units. */
+const longest = 16_384
+/** What is taken off the end of a longer text, as a secret may be cut there: more than `telling` escaped characters. */
+const margin = 256
+
+interface Needle {
+  readonly text: string
+  /** Its beginning alone gives nothing away. */
+  readonly isWhole: boolean
+}
+
+/** Parameters of addresses and forms that the protocol itself defines, and that hold no secret. */
+const open = new Set(
+  ("account artifactType client_id digest digest-algorithm from grant_type last mount n offline_token scope service tag")
+    .split(" ")
+)
+
+const valuesOf = (query: string): ReadonlyArray<string> =>
+  Array.from(new URLSearchParams(query)).flatMap(([name, value]) => open.has(name) ? [] : [value])
+
+/** What is secret of a header's value: the credentials without their scheme, the password within them, cookies. */
+const confided = (header: string): ReadonlyArray<Needle> => {
+  const [, scheme = "", rest = header] = /^([\w-]+)[ \t]+(.+)$/.exec(header) ?? []
+  const basic = scheme.toLowerCase() === "basic" ? Option.getRight(Encoding.decodeBase64String(rest)) : Option.none()
+  const pair = Option.getOrElse(basic, () => "")
+  return [
+    ...needles(rest),
+    ...needles(pair.slice(pair.indexOf(":") + 1)),
+    // The name alone is no secret.
+    ...needles(pair).map(({ text }) => ({ text, isWhole: true })),
+    ...Array.from(rest.matchAll(/=([^;,\s]+)/g)).flatMap(([, value = ""]) => needles(value))
+  ]
+}
+
+/** The ways in which a value may be repeated. */
+const needles = (value: string): ReadonlyArray<Needle> => {
+  const written = readings(value).map(({ text }) => text).filter((text) => text.length >= shortestWord)
+  const coded = [0, 1, 2].map((offset) => within64(value, offset)).filter((text) => text.length >= shortest)
+  return [...written, ...coded].map((text) => ({ text, isWhole: false }))
+}
+
+/** What base64 makes of a value with so many bytes before it, without the characters that others have a part in. */
+const within64 = (value: string, offset: number): string => {
+  const bytes = new TextEncoder().encode(value)
+  const shifted = new Uint8Array(offset + bytes.length)
+  shifted.set(bytes, offset)
+  const coded = Encoding.encodeBase64(shifted).slice(Math.ceil(offset * 8 / 6), Math.floor(shifted.length * 8 / 6))
+  return readings(coded)[0]?.text ?? ""
+}
+
+/** A value, and what to look for; that is made only when there is a text to look through. */
+class Secret {
+  #needles: ReadonlyArray<Needle> | undefined
+  constructor(readonly find: () => ReadonlyArray<Needle>) {}
+  get needles(): ReadonlyArray<Needle> {
+    return this.#needles ??= this.find()
+  }
+}
+
+/** Where something secret begins and ends. */
+type Span = readonly [start: number, end: number]
+
+const spansOf = (reading: Reading, needle: Needle): ReadonlyArray<Span> => {
+  const { ends, starts, text } = reading
+  const secret = needle.text
+  const head = needle.isWhole ? secret : secret.slice(0, telling)
+  const spans: Array<Span> = []
+  let at = text.indexOf(head)
+  while (at >= 0) {
+    let end = at + head.length
+    while (end - at < secret.length && text[end] === secret[end - at]) end++
+    if (secret.length >= shortest || standsAlone(reading, at, end)) spans.push([starts[at] ?? 0, ends[end - 1] ?? 0])
+    at = text.indexOf(head, end)
+  }
+  return spans
+}
+
+const isWordly = (unit: string | undefined): boolean => unit !== undefined && /[\p{L}\p{N}]/u.test(unit)
+
+/** Whether there is no letter or digit right before and behind it. */
+const standsAlone = ({ ends, starts, text }: Reading, at: number, end: number): boolean =>
+  (!isWordly(text[at - 1]) || (ends[at - 1] ?? 0) < (starts[at] ?? 0)) &&
+  (!isWordly(text[end]) || (ends[end - 1] ?? 0) < (starts[end] ?? 0))
+
+const conceal = (text: string, secrets: Iterable<Secret>): string => {
+  const looked = text.slice(0, longest)
+  const all = readings(looked)
+  const spans: Array<Span> = []
+  for (const secret of secrets) {
+    for (const needle of secret.needles) {
+      for (const reading of all) spans.push(...spansOf(reading, needle))
+    }
+  }
+  spans.sort(([a], [b]) => a - b)
+  const limit = text.length > longest ? longest - margin : looked.length
+  let shown = ""
+  let done = 0
+  for (const [start, end] of spans) {
+    if (start >= limit) break
+    // Two that overlap are one.
+    if (start >= done) shown += looked.slice(done, start) + stars
+    done = Math.max(done, end)
+  }
+  return withoutQueries(shown + looked.slice(done, Math.max(done, limit)))
+}
+
+/** Whatever looks like an address loses its query, which may be a signature. */
+const withoutQueries = (text: string): string =>
+  text.includes("?")
+    ? text.replace(/[^\s"'<>]+/g, (word) => {
+      const mark = word.indexOf("?")
+      const slash = word.indexOf("/")
+      return slash >= 0 && slash < mark && mark < word.length - 1 ? `${word.slice(0, mark)}?${stars}` : word
+    })
+    : text
+
+/**
+ * `origin` is the registry's own, which stays in the addresses that are shown.
+ *
+ * @internal
+ */
+export const make = (origin: string): Secrets => {
+  // In the order in which they were sent last.
+  const recent = new Map<string, Secret>()
+
+  const remember = (value: string, find: (value: string) => ReadonlyArray<Needle>): Secret => {
+    const known = recent.get(value)
+    const secret = known ?? new Secret(() => find(value))
+    if (known !== undefined) recent.delete(value)
+    recent.set(value, secret)
+    if (recent.size > remembered) {
+      const [oldest] = recent.keys()
+      if (oldest !== undefined) recent.delete(oldest)
+    }
+    return secret
+  }
+
+  const hide: Hide = (text) => conceal(text, recent.values())
+  return {
+    hide,
+    sent: ({ form, headers, url }) => {
+      const mark = url.indexOf("?")
+      const values = [...(mark < 0 ? [] : valuesOf(url.slice(mark))), ...(form === undefined ? [] : valuesOf(form))]
+      const own = [
+        ...headers.map((header) => remember(header, confided)),
+        ...values.map((value) => remember(value, needles))
+      ]
+      return (text) => conceal(text, new Set([...own, ...recent.values()]))
+    },
+    shown: (url, hidden = hide) => {
+      const plain = bare(url)
+      const own = plain.startsWith(`${origin}/`) ? origin : ""
+      return printable(own + hidden(plain.slice(own.length)), 512)
+    }
+  }
+}
