@@ -19,6 +19,7 @@ import * as Challenge from "./challenge.js"
 import * as credentials from "./credential.js"
 import type { Host } from "./host.js"
 import * as Scopes from "./scope.js"
+import * as ScopeIndex from "./scopeIndex.js"
 import type { Issuer, Token, Wanted } from "./token.js"
 
 /** With what a request is sent. */
@@ -101,10 +102,16 @@ interface State {
   issuer: Issuer
   /** What goes without a token, by what it is wanted for: a store may run a program each time that it is asked. */
   readonly direct: Map<string, Authorization>
-  /** In the order in which they came. */
-  readonly tokens: Set<Cached>
-  readonly flights: Set<Flight>
+  readonly tokens: ScopeIndex.ScopeIndex<Cached>
+  readonly flights: ScopeIndex.ScopeIndex<Flight>
+  /** With how many tokens to look for those that have expired and that nobody has asked for since. */
+  sweepAt: number
 }
+
+const fewTokens = 64
+
+const tokens = () => ScopeIndex.make<Cached>(({ token }) => token.scopes)
+const flights = () => ScopeIndex.make<Flight>(({ wanted }) => wanted)
 
 /**
  * `fetchToken` is asked once for all who need the same token at the same time.
@@ -154,10 +161,26 @@ export const make = (
       (yield* direct(host, state, scopes, yield* credentialFor(host, scopes)))
   })
 
-  /** The tokens that are valid still. */
-  const alive = (state: State, now: number): ReadonlyArray<Cached> => {
-    for (const entry of state.tokens) if (entry.token.renewAt <= now) state.tokens.delete(entry)
-    return [...state.tokens]
+  /** The first of some tokens that is valid still and is what is looked for. */
+  const find = (
+    state: State,
+    tokens: Iterable<Cached>,
+    now: number,
+    is: (entry: Cached) => boolean
+  ): Cached | undefined => {
+    for (const entry of tokens) {
+      if (entry.token.renewAt <= now) state.tokens.remove(entry)
+      else if (is(entry)) return entry
+    }
+    return undefined
+  }
+
+  /** Now and then, so that it costs nothing to speak of, all that have expired are dropped. */
+  const keep = (state: State, entry: Cached, now: number): void => {
+    state.tokens.add(entry)
+    if (state.tokens.all.size < state.sweepAt) return
+    find(state, state.tokens.all, now, () => false)
+    state.sweepAt = Math.max(fewTokens, 2 * state.tokens.all.size)
   }
 
   /** Begins to get a token, in a fiber of its own: who is first may be interrupted while others wait for the same. */
@@ -166,21 +189,23 @@ export const make = (
     const flight: Flight = { ...purpose, result: Deferred.unsafeMake(FiberId.none), fiber: undefined, waiting: 1 }
     state.flights.add(flight)
     // What was refused for all of it to one of the repositories need not be asked for by the next.
-    const isRefused = alive(state, now).some((entry) =>
-      isAlike(entry, purpose) && entry.wanted.join(" ") === wanted.join(" ") &&
-      !Scopes.covers(entry.token.scopes, wanted)
+    const isRefused = undefined !== find(
+      state,
+      state.tokens.wanting(wanted),
+      now,
+      (entry) => isAlike(entry, purpose) && !Scopes.covers(entry.token.scopes, wanted)
     )
     const scopes = isRefused && repository !== undefined ? Scopes.ofRepository(wanted, repository) : wanted
     return fetchToken({ host, issuer, scopes, repository, credential }).pipe(
       Effect.map((token): Cached => {
         const entry = { ...purpose, token, repositories: new Set([repository]) }
-        state.tokens.add(entry)
+        keep(state, entry, now)
         return entry
       }),
       Effect.interruptible,
       Effect.exit,
       Effect.flatMap((exit) => {
-        state.flights.delete(flight)
+        state.flights.remove(flight)
         return Deferred.done(flight.result, exit)
       }),
       Effect.forkDaemon,
@@ -200,11 +225,8 @@ export const make = (
     isShared = true
   ): Effect.Effect<Cached, RegistryError> => {
     const join = Effect.suspend(() => {
-      for (const flight of state.flights) {
-        if (
-          isAlike(flight, purpose) &&
-          (isFor(flight, purpose) || (isShared && Scopes.covers(flight.wanted, purpose.wanted)))
-        ) {
+      for (const flight of state.flights.covering(purpose.wanted)) {
+        if (isAlike(flight, purpose) && (isShared || isFor(flight, purpose))) {
           flight.waiting++
           return Effect.succeed(flight)
         }
@@ -218,7 +240,7 @@ export const make = (
         Effect.suspend(() => {
           flight.waiting--
           if (flight.waiting > 0 || Exit.isSuccess(exit) || flight.fiber === undefined) return Effect.void
-          state.flights.delete(flight)
+          state.flights.remove(flight)
           return Fiber.interruptFork(flight.fiber)
         })
     ).pipe(Effect.flatMap(({ flight, result }) => {
@@ -243,12 +265,12 @@ export const make = (
     const repository = Scopes.repository(scopes)
     const now = yield* Clock.currentTimeMillis
     const { issuer } = state
-    const isEnough = (entry: Cached): boolean => Scopes.covers(entry.token.scopes, wanted)
-    const own = alive(state, now).find((entry) =>
-      entry.issuer.realm === issuer.realm && entry.issuer.service === issuer.service &&
-      entry.repositories.has(repository) &&
-      (isEnough(entry) || (entry.repository === repository && entry.wanted.join(" ") === wanted.join(" ")))
-    )
+    const enough = () => state.tokens.covering(wanted)
+    const isFrom = (entry: Cached): boolean =>
+      entry.issuer.realm === issuer.realm && entry.issuer.service === issuer.service
+    const own = find(state, enough(), now, (entry) => isFrom(entry) && entry.repositories.has(repository)) ??
+      // That is all that the token server would give for this.
+      find(state, state.tokens.wanting(wanted), now, (entry) => isFrom(entry) && entry.repository === repository)
     if (own !== undefined) return ofToken(own)
     const credential = yield* credentialFor(host, scopes)
     if (Option.isSome(credential) && credential.value._tag === "Bearer") {
@@ -256,7 +278,7 @@ export const make = (
     }
     // A token of another repository serves this one as well when it was got with the same credential.
     const purpose: Purpose = { issuer, wanted, repository, credential }
-    const other = alive(state, now).find((entry) => isEnough(entry) && isAlike(entry, purpose))
+    const other = find(state, enough(), now, (entry) => isAlike(entry, purpose))
     if (other !== undefined) {
       other.repositories.add(repository)
       return ofToken(other)
@@ -266,9 +288,9 @@ export const make = (
 
   /** Drops a token that the registry does not take any more, and older ones that would take its place. */
   const forget = (state: State, refused: Cached): void => {
-    if (!state.tokens.has(refused)) return
-    for (const entry of state.tokens) {
-      if (isAlike(entry, refused) && Scopes.covers(entry.token.scopes, refused.token.scopes)) state.tokens.delete(entry)
+    if (!state.tokens.all.has(refused)) return
+    for (const entry of state.tokens.covering(refused.token.scopes)) {
+      if (isAlike(entry, refused)) state.tokens.remove(entry)
       if (entry === refused) return
     }
   }
@@ -289,7 +311,7 @@ export const make = (
       known.issuer = issuer
       return known
     }
-    const state: State = { scheme, issuer, direct: new Map(), tokens: new Set(), flights: new Set() }
+    const state: State = { scheme, issuer, direct: new Map(), tokens: tokens(), flights: flights(), sweepAt: fewTokens }
     states.set(host.registry, state)
     return state
   }

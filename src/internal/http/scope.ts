@@ -76,6 +76,16 @@ export const covers = (have: ReadonlyArray<string>, need: ReadonlyArray<string>)
   })
 
 /**
+ * For what a scope is, without its actions; an unknown shape as it is.
+ *
+ * @internal
+ */
+export const resource = (text: string): string => {
+  const scope = parse(text)
+  return scope === undefined ? text : `${scope.type}:${scope.name}`
+}
+
+/**
  * The repository that the first repository scope of a request names: the one the request is about, any other being a
  * mount's source.
  *
