@@ -75,6 +75,8 @@ export const serve: (
   const node = Http.createServer({
     // A large blob over a slow line takes its time, and a client that keeps a connection must not lose it at once.
     requestTimeout: 0,
+    // Without it Node would take that one for the headers too, and a connection that sends none would stay for ever.
+    headersTimeout: 60_000,
     keepAliveTimeout: 60_000
   })
   const server = yield* Effect.mapError(

@@ -11,8 +11,9 @@
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import type * as Path from "@effect/platform/Path"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -54,8 +55,11 @@ export interface Storage {
   readonly names: Effect.Effect<ReadonlyArray<string>, StorageError>
   /** Size of a blob in bytes, or `undefined` when it is not there. */
   readonly blobSize: (name: string, digest: Digest.Digest) => Effect.Effect<number | undefined, Failure>
-  /** A repository that holds the blob. */
-  readonly find: (digest: Digest.Digest) => Effect.Effect<string | undefined, StorageError>
+  /** A repository that holds the blob, among those for which `where` holds: all of them by default. */
+  readonly find: (
+    digest: Digest.Digest,
+    where?: (name: string) => boolean
+  ) => Effect.Effect<string | undefined, StorageError>
   readonly upload: (name: string) => Effect.Effect<Upload, InvalidInput | StorageError>
 }
 
@@ -203,6 +207,11 @@ export interface LoggedRequest {
  * - `strict`: manifests that name blobs or manifests that are not there are refused with `MANIFEST_BLOB_UNKNOWN`
  * - `maxManifestSize`: bytes, 8 MiB by default; 413 above
  * - `maxBlobSize`: bytes, unlimited by default; 413 above
+ * - `maxUploads`: upload sessions that a user may have open at a time, and that all anonymous clients may have together;
+ *   1,000 by default. One more is refused with 429 and `TOOMANYREQUESTS`
+ * - `uploadTimeout`: how long an upload session may be idle before it ends, with what it has stored; 1 hour by default.
+ *   It goes with the next request after that time. With `contentOf` the other registry's holds
+ * - `logSize`: how many of the latest requests `requests` holds, 10,000 by default; 0 keeps no log
  *
  * @since 0.1.0
  * @category models
@@ -216,6 +225,9 @@ export interface Options {
   readonly strict?: boolean | undefined
   readonly maxManifestSize?: number | undefined
   readonly maxBlobSize?: number | undefined
+  readonly maxUploads?: number | undefined
+  readonly uploadTimeout?: Duration.DurationInput | undefined
+  readonly logSize?: number | undefined
 }
 
 /**
@@ -227,7 +239,7 @@ export interface Options {
 export interface RegistryServer {
   /** The registry. It fails when the fault plan breaks a connection, and so may the bodies of its answers. */
   readonly app: HttpApp.Default<ConnectionFault>
-  /** What was asked so far, oldest first. */
+  /** What was asked so far, oldest first: the latest requests, as many as `logSize` says. */
   readonly requests: Effect.Effect<ReadonlyArray<LoggedRequest>>
   readonly clearRequests: Effect.Effect<void>
   /** Puts another fault plan in place, its counts at zero. */
@@ -235,7 +247,7 @@ export interface RegistryServer {
   readonly setQuirks: (quirks: Quirks) => Effect.Effect<void>
   /** Makes all tokens given out so far void. */
   readonly expireTokens: Effect.Effect<void>
-  /** Upload sessions that are open. */
+  /** Upload sessions that are open; those that have been idle for too long are ended first. */
   readonly openUploads: Effect.Effect<number>
   /** A repository of the storage, past all HTTP. */
   readonly repository: Storage["repository"]
@@ -244,10 +256,13 @@ export interface RegistryServer {
   readonly storage: Storage
 }
 
+/** What the limits count. */
+const counted = { maxUploads: "upload sessions", logSize: "requests" } as const
+
 /**
  * A registry; it is served by whoever runs its `app`.
  *
- * Fails with `InvalidInput` when the `realm` of its authentication is not a URL.
+ * Fails with `InvalidInput` when the `realm` of its authentication is not a URL, or a limit is not a usable number.
  *
  * @since 0.1.0
  * @category constructors
@@ -257,6 +272,16 @@ export const make: (options?: Options) => Effect.Effect<RegistryServer, InvalidI
     const realm = options.auth?._tag === "Bearer" ? options.auth.realm : undefined
     if (realm !== undefined && !URL.canParse(realm)) {
       return yield* new InvalidInput({ field: "realm", reason: "it is not a URL" })
+    }
+    for (const field of ["maxUploads", "logSize"] as const) {
+      const value = options[field] ?? 1
+      if (!Number.isSafeInteger(value) || value < (field === "logSize" ? 0 : 1)) {
+        return yield* new InvalidInput({ field, reason: `${value} is not a number of ${counted[field]}` })
+      }
+    }
+    const { uploadTimeout } = options
+    if (uploadTimeout !== undefined && Option.isNone(Duration.decodeUnknown(uploadTimeout))) {
+      return yield* new InvalidInput({ field: "uploadTimeout", reason: "it is not a duration" })
     }
     const storage = options.contentOf?.storage ?? options.storage ?? (yield* storageMemory())
     return yield* app.make(options, storage)

@@ -34,8 +34,8 @@ export interface MemoryRegistry {
   /** Names of the repositories that have had content, sorted by code unit. */
   readonly names: () => ReadonlyArray<string>
   readonly has: (name: string) => boolean
-  /** The first repository that holds the blob. */
-  readonly find: (digest: Digest.Digest) => string | undefined
+  /** The first repository that holds the blob, among those for which `where` holds. */
+  readonly find: (digest: Digest.Digest, where: (name: string) => boolean) => string | undefined
   readonly size: (name: string, digest: Digest.Digest) => number | undefined
   /** Takes in a blob whose digests are known to be right. */
   readonly adopt: (name: string, digests: ReadonlyArray<Digest.Digest>, bytes: Uint8Array) => void
@@ -87,8 +87,8 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
   const aliases = (content: Content | undefined, bytes: Uint8Array): ReadonlyArray<Digest.Digest> =>
     Array.from(content?.blobs ?? []).flatMap(([digest, held]) => held === bytes ? [digest] : [])
 
-  const find = (digest: Digest.Digest): string | undefined => {
-    for (const [name, { blobs }] of contents) if (blobs.has(digest)) return name
+  const find: MemoryRegistry["find"] = (digest, where) => {
+    for (const [name, { blobs }] of contents) if (blobs.has(digest) && where(name)) return name
     return undefined
   }
 

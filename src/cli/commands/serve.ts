@@ -9,6 +9,10 @@ import * as RegistryServer from "../../RegistryServer.js"
 import * as options from "../options.js"
 import * as Signal from "../signal.js"
 
+/** The registry of the command. Nobody reads its log, which would only take memory. */
+export const makeRegistry = (storage: Option.Option<RegistryServer.Storage>) =>
+  RegistryServer.make({ storage: Option.getOrUndefined(storage), logSize: 0 })
+
 export const serve = Command.make("serve", {
   port: options.port,
   data: Options.text("data").pipe(
@@ -26,7 +30,7 @@ export const serve = Command.make("serve", {
   ),
   Command.withHandler(Effect.fnUntraced(function*({ data, port }) {
     const storage = yield* Effect.transposeMapOption(data, RegistryServer.storageDirectory)
-    const registry = yield* RegistryServer.make({ storage: Option.getOrUndefined(storage) })
+    const registry = yield* makeRegistry(storage)
     const { host } = yield* NodeRegistryServer.serve(registry, { port })
     yield* Console.log(host)
     yield* Signal.endsWell

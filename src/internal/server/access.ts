@@ -9,10 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import * as Redacted from "effect/Redacted"
-import { randomBytes } from "node:crypto"
 import type { Access, Auth, Quirks } from "../../RegistryServer.js"
 import * as Names from "../names.js"
 import { type Exchange, type Handled, json, readBody, type Refusal, refuse } from "./exchange.js"
+import * as Tokens from "./tokens.js"
 
 interface Scope {
   readonly type: string
@@ -20,18 +20,29 @@ interface Scope {
   readonly actions: ReadonlyArray<string>
 }
 
+/** What an access token stands for. */
 interface Token {
+  readonly user?: string | undefined
   readonly scopes: ReadonlyArray<Scope>
   readonly expiresAt: number
 }
 
+/** Whom a request comes from, and what it may read beyond what it was checked for. */
+export interface Account {
+  /** `undefined` for the anonymous. */
+  readonly user: string | undefined
+  readonly mayPull: (repository: string) => boolean
+}
+
 export interface AccessControl {
   /** Fails when the request is not allowed. */
-  readonly check: (exchange: Exchange) => Effect.Effect<void, Refusal>
+  readonly check: (exchange: Exchange) => Effect.Effect<Account, Refusal>
   readonly token: (exchange: Exchange, quirks: Quirks) => Handled
   readonly isTokenPath: (path: string) => boolean
   readonly expire: () => void
 }
+
+const pullOf = (name: string): Scope => ({ type: "repository", name, actions: ["pull"] })
 
 const print = ({ actions, name, type }: Scope): string => `${type}:${name}:${actions.join(",")}`
 
@@ -55,11 +66,11 @@ const needed = ({ kind, query, route }: Exchange): ReadonlyArray<Scope> => {
       const repository = (name: string, ...actions: ReadonlyArray<string>) => ({ type: "repository", name, actions })
       if (kind === "deleteManifest" || kind === "deleteBlob") return [repository(route.name, "delete")]
       if (route._tag !== "Uploads" && route._tag !== "Upload" && kind !== "putManifest") {
-        return [repository(route.name, "pull")]
+        return [pullOf(route.name)]
       }
       const from = kind === "mount" ? query.get("from") : null
       const push = repository(route.name, "pull", "push")
-      return from === null || from === route.name || !Names.isName(from) ? [push] : [push, repository(from, "pull")]
+      return from === null || from === route.name || !Names.isName(from) ? [push] : [push, pullOf(from)]
     }
   }
 }
@@ -112,17 +123,20 @@ const basic = (auth: Extract<Auth, { readonly _tag: "Basic" }>): AccessControl["
   const scopes = needed(exchange)
   const access = accessOf(auth, user)
   if (access === undefined) return unauthorized
-  const missing = scopes.find((scope) => {
+  const may = (scope: Scope): boolean => {
     const granted = access({ user, ...scope })
-    return !scope.actions.every((action) => granted.includes(action))
-  })
-  return missing === undefined ? Effect.void : user === undefined ? unauthorized : denied(missing)
+    return scope.actions.every((action) => granted.includes(action))
+  }
+  const missing = scopes.find((scope) => !may(scope))
+  if (missing === undefined) return Effect.succeed({ user, mayPull: (name) => may(pullOf(name)) })
+  return user === undefined ? unauthorized : denied(missing)
 }
 
 const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl => {
-  const tokens = new Map<string, Token>()
-  const refreshTokens = new Map<string, string>()
-  for (const [user, token] of Object.entries(auth.identityTokens ?? {})) refreshTokens.set(secret(token), user)
+  const tokens = Tokens.make<Token>()
+  const refreshTokens = Tokens.make<{ readonly user: string }>()
+  const identityTokens = new Map<string, string>()
+  for (const [user, token] of Object.entries(auth.identityTokens ?? {})) identityTokens.set(secret(token), user)
   const service = auth.service ?? "embedded-registry"
   const lifetime = Duration.toMillis(auth.expiresIn ?? Duration.minutes(5))
   const tokenPath = auth.realm === undefined ? "/token" : new URL(auth.realm).pathname
@@ -144,18 +158,19 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
     const scopes = needed(exchange)
     const header = exchange.headers.authorization
     if (header === undefined) return yield* challenge(exchange, scopes)
-    const token = tokens.get(/^bearer +(.+)$/i.exec(header)?.[1] ?? "")
+    const token = tokens.read(/^bearer +(.+)$/i.exec(header)?.[1] ?? "")
     const now = yield* Clock.currentTimeMillis
     if (token === undefined || token.expiresAt <= now) return yield* challenge(exchange, scopes, "invalid_token")
-    const covered = scopes.every((scope) =>
+    const covers = (scope: Scope): boolean =>
       scope.actions.every((action) =>
         token.scopes.some((held) =>
           held.type === scope.type && held.name === scope.name &&
           (held.actions.includes(action) || held.actions.includes("*"))
         )
       )
-    )
-    if (!covered) return yield* challenge(exchange, scopes, "insufficient_scope")
+    if (!scopes.every(covers)) return yield* challenge(exchange, scopes, "insufficient_scope")
+    // A token is for what it was asked for, even where its user may do more.
+    return { user: token.user, mayPull: (name) => covers(pullOf(name)) }
   })
 
   const wrong = refuse(401, "UNAUTHORIZED", "the credentials are wrong")
@@ -175,10 +190,8 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
   const give = (user: string | undefined, asked: ReadonlyArray<string>, offline: boolean, quirks: Quirks): Handled =>
     Effect.map(Clock.currentTimeMillis, (now) => {
       const scopes = grant(user, asked)
-      const token = randomBytes(24).toString("base64url")
-      tokens.set(token, { scopes, expiresAt: now + lifetime })
-      let refresh: string | undefined
-      if (offline && user !== undefined) refreshTokens.set(refresh = randomBytes(24).toString("base64url"), user)
+      const token = tokens.give({ user, scopes, expiresAt: now + lifetime })
+      const refresh = offline && user !== undefined ? refreshTokens.give({ user }) : undefined
       return json(200, {
         ...(quirks.accessTokenOnly === true ? {} : { token }),
         access_token: token,
@@ -193,8 +206,10 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
     switch (form.get("grant_type")) {
       case "password":
         return checkPassword(auth.users ?? {}, form.get("username") ?? "", form.get("password") ?? "")
-      case "refresh_token":
-        return refreshTokens.get(form.get("refresh_token") ?? "") ?? null
+      case "refresh_token": {
+        const token = form.get("refresh_token") ?? ""
+        return identityTokens.get(token) ?? refreshTokens.read(token)?.user ?? null
+      }
       default:
         return null
     }
@@ -225,13 +240,15 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
       return yield* give(user, form.getAll("scope"), form.get("access_type") === "offline", quirks)
     })
 
-  return { check, token, isTokenPath: (path) => path === tokenPath, expire: () => tokens.clear() }
+  return { check, token, isTokenPath: (path) => path === tokenPath, expire: tokens.revokeAll }
 }
+
+const anybody: Account = { user: undefined, mayPull: () => true }
 
 export const make = (auth: Auth): AccessControl => {
   if (auth._tag === "Bearer") return bearer(auth)
   return {
-    check: auth._tag === "Anonymous" ? () => Effect.void : basic(auth),
+    check: auth._tag === "Anonymous" ? () => Effect.succeed(anybody) : basic(auth),
     token: () => refuse(404, "UNSUPPORTED", "there is no token endpoint"),
     isTokenPath: () => false,
     expire: () => {}

@@ -7,6 +7,7 @@ import * as Headers from "@effect/platform/Headers"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { gzipSync } from "node:zlib"
@@ -17,6 +18,7 @@ import * as Access from "./access.js"
 import * as Blobs from "./blobs.js"
 import {
   answerOf,
+  checkFraming,
   type Exchange,
   fromRequest,
   type Handled,
@@ -29,12 +31,26 @@ import {
 import * as Listing from "./listing.js"
 import * as Manifests from "./manifests.js"
 import * as Plan from "./plan.js"
+import * as RequestLog from "./requestLog.js"
+import * as Sessions from "./sessions.js"
 import * as Uploads from "./uploads.js"
 
 type Entry = { -readonly [K in keyof LoggedRequest]: LoggedRequest[K] }
 
 /** Upload sessions belong to the content: a second host of the same registry knows them too. */
-const sessionsOf = new WeakMap<Storage, Uploads.Sessions>()
+const sessionsOf = new WeakMap<Storage, Sessions.Sessions>()
+
+const openSessions = (storage: Storage, { uploadTimeout }: Uploads.Limits): Sessions.Sessions => {
+  let sessions = sessionsOf.get(storage)
+  if (sessions === undefined) {
+    sessionsOf.set(storage, sessions = Sessions.make(Duration.toMillis(uploadTimeout)))
+  }
+  return sessions
+}
+
+const defaultMaxUploads = 1000
+const defaultUploadTimeout = Duration.hours(1)
+const defaultLogSize = 10_000
 
 const writes = new Set(["PUT", "POST", "PATCH", "DELETE"])
 
@@ -160,13 +176,16 @@ const decorated = (response: Response, { warning }: Quirks): Response =>
 
 export const make = (options: Options, storage: Storage): Effect.Effect<RegistryServer> =>
   Effect.sync(() => {
-    let sessions = sessionsOf.get(storage)
-    if (sessions === undefined) sessionsOf.set(storage, sessions = new Map())
-    const openSessions = sessions
+    const limits: Uploads.Limits = {
+      maxUploads: options.maxUploads ?? defaultMaxUploads,
+      uploadTimeout: Duration.decode(options.uploadTimeout ?? defaultUploadTimeout)
+    }
+    const sessions = openSessions(storage, limits)
+    const host = {}
     const access = Access.make(options.auth ?? { _tag: "Anonymous" })
     const plan = Plan.make(options.faults ?? [])
     let quirks = options.quirks ?? {}
-    let log: Array<Entry> = []
+    const log = RequestLog.make<Entry>(options.logSize ?? defaultLogSize)
 
     const respond = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
       let received = 0
@@ -177,7 +196,8 @@ export const make = (options: Options, storage: Storage): Effect.Effect<Registry
       const isToken = access.isTokenPath(parsed.path)
       const exchange: Exchange = isToken ? { ...parsed, kind: "token" } : parsed
       const entry = entryOf(exchange)
-      log.push(entry)
+      log.add(entry)
+      yield* sessions.expire
       const actions = plan.take(exchange)
       entry.faults = actions.map(({ _tag }) => _tag)
 
@@ -188,12 +208,14 @@ export const make = (options: Options, storage: Storage): Effect.Effect<Registry
         response ??= yield* Plan.before(action, access.expire)
       }
       if (response === undefined) {
-        const context: Uploads.Context = { storage, sessions: openSessions, quirks, options }
         const work = isToken
           ? access.token(incoming, quirks)
-          : Effect.andThen(access.check(incoming), () => handle(context, incoming))
+          : Effect.flatMap(
+            access.check(incoming),
+            (account) => handle({ storage, sessions, quirks, options, limits, host, account }, incoming)
+          )
         response = yield* Effect.catchAll(
-          work,
+          Effect.zipRight(checkFraming(incoming), work),
           (error): Effect.Effect<Response, ConnectionFault> =>
             error._tag === "ConnectionFault" ? Effect.fail(error) : Effect.succeed(answerOf(refusalOf(error)))
         )
@@ -212,17 +234,15 @@ export const make = (options: Options, storage: Storage): Effect.Effect<Registry
     return {
       // The platform runs apps uninterruptibly; a client that goes away must be able to end a stall.
       app: Effect.interruptible(Effect.flatMap(HttpServerRequest.HttpServerRequest, respond)),
-      requests: Effect.sync(() => log.map((entry) => ({ ...entry }))),
-      clearRequests: Effect.sync(() => {
-        log = []
-      }),
+      requests: Effect.sync(() => log.all().map((entry) => ({ ...entry }))),
+      clearRequests: Effect.sync(log.clear),
       setFaults: (faults) => Effect.sync(() => plan.set(faults)),
       setQuirks: (next) =>
         Effect.sync(() => {
           quirks = next
         }),
       expireTokens: Effect.sync(access.expire),
-      openUploads: Effect.sync(() => openSessions.size),
+      openUploads: Effect.zipRight(sessions.expire, Effect.sync(sessions.size)),
       repository: storage.repository,
       isTokenPath: access.isTokenPath,
       storage

@@ -15,7 +15,6 @@ import type * as Digest from "../../Digest.js"
 import type { NotFound } from "../../OperationError.js"
 import type { RegistryError } from "../../RegistryError.js"
 import { ConnectionFault, type Kind } from "../../RegistryFault.js"
-import { concat } from "../bytes.js"
 import { type Route, route } from "./route.js"
 
 export type Response = HttpServerResponse.HttpServerResponse
@@ -94,6 +93,18 @@ export const refuse = (
   headers?: Readonly<Record<string, string>>
 ): Refusal => new Refusal({ status, errors: [{ code, message }], ...(headers === undefined ? {} : { headers }) })
 
+/**
+ * A coding of the body that is not understood is refused before anything is done (RFC 9112, 6.1). Node's parser hands on
+ * requests with some of them: `gzip, chunked` as if it were `chunked`, and what is no `chunked` at all, like `xchunked`,
+ * before it breaks the connection.
+ */
+export const checkFraming = ({ headers }: Exchange): Effect.Effect<void, Refusal> => {
+  const coding = headers["transfer-encoding"]
+  return coding === undefined || coding.trim().toLowerCase() === "chunked"
+    ? Effect.void
+    : refuse(501, "UNSUPPORTED", "chunked is the only transfer encoding that is understood", { connection: "close" })
+}
+
 export const json = (
   status: number,
   content: unknown,
@@ -134,21 +145,59 @@ export const withBody = (
 export const headersOnly = (status: number, headers: Readonly<Record<string, string>>): Response =>
   HttpServerResponse.empty({ status, headers: Headers.fromInput(headers) })
 
-/** The whole body, or nothing once it is longer than `limit`; what comes after is read and dropped. */
+/**
+ * How much of a body that is too large is read all the same, and dropped: a client that sends it to its end then sees
+ * the answer. One that goes on is cut off.
+ */
+const patience = 16 * 1024 * 1024
+
+/** A body as far as a limit goes. Once the stream has ended, `isOver` tells whether there was more. */
+export const limited = <E>(body: Stream.Stream<Uint8Array, E>, limit: number): {
+  readonly body: Stream.Stream<Uint8Array, E>
+  readonly isOver: () => boolean
+} => {
+  let size = 0
+  return {
+    body: body.pipe(
+      Stream.takeWhile(() => size <= limit + patience),
+      Stream.filter((part) => (size += part.byteLength) <= limit)
+    ),
+    isOver: () => size > limit
+  }
+}
+
+/** Puts parts behind each other in one buffer: bytes that come one by one must not cost an object each. */
+const gathering = () => {
+  let buffer = new Uint8Array(64 * 1024)
+  let size = 0
+  return {
+    add: (part: Uint8Array) => {
+      if (size + part.byteLength > buffer.byteLength) {
+        const larger = new Uint8Array(Math.max(2 * buffer.byteLength, size + part.byteLength))
+        larger.set(buffer.subarray(0, size))
+        buffer = larger
+      }
+      buffer.set(part, size)
+      size += part.byteLength
+    },
+    bytes: () => buffer.slice(0, size)
+  }
+}
+
+/** The whole body, or nothing once it is longer than `limit`. */
 export const readBody = (
   exchange: Exchange,
   limit: number
-): Effect.Effect<Uint8Array | undefined, BodyLost | ConnectionFault> => {
-  if (exchange.length !== undefined && exchange.length > limit) return Effect.succeed(undefined)
-  return Effect.map(
-    Stream.runFold(exchange.body, { size: 0, parts: [] as Array<Uint8Array> }, (state, part) => {
-      state.size += part.byteLength
-      if (state.size <= limit) state.parts.push(part)
-      return state
-    }),
-    ({ parts, size }) => size > limit ? undefined : concat(parts)
-  )
-}
+): Effect.Effect<Uint8Array | undefined, BodyLost | ConnectionFault> =>
+  Effect.suspend(() => {
+    if (exchange.length !== undefined && exchange.length > limit) return Effect.succeed(undefined)
+    const { body, isOver } = limited(exchange.body, limit)
+    const gathered = gathering()
+    return Effect.map(
+      Stream.runForEachChunk(body, (parts) => Effect.sync(() => Chunk.forEach(parts, gathered.add))),
+      () => isOver() ? undefined : gathered.bytes()
+    )
+  })
 
 const codes: Readonly<Record<NotFound["resource"], string>> = {
   registry: "NAME_UNKNOWN",

@@ -59,7 +59,7 @@ export const make = (registry = "memory"): Effect.Effect<Storage> =>
       has: (name) => Effect.sync(() => store.has(name)),
       names: Effect.sync(store.names),
       blobSize: (name, digest) => Effect.sync(() => store.size(name, digest)),
-      find: (digest) => Effect.sync(() => store.find(digest)),
+      find: (digest, where = () => true) => Effect.sync(() => store.find(digest, where)),
       upload: (name) => Effect.map(checkName(name), (checked) => upload(store, checked))
     }
   })

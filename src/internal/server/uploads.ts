@@ -3,46 +3,45 @@
  *
  * @internal
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
-import { randomUUID } from "node:crypto"
 import * as Digest from "../../Digest.js"
 import { NotFound } from "../../OperationError.js"
+import type { StorageError } from "../../RegistryError.js"
 import type { Options, Quirks, Storage, Upload } from "../../RegistryServer.js"
 import * as Names from "../names.js"
-import * as Pool from "../pool.js"
+import type { Account } from "./access.js"
 import {
   digestHeader,
   empty,
   type Exchange,
   type Handled,
   type HandlerError,
+  limited,
   type Refusal,
   refuse,
   type Response
 } from "./exchange.js"
+import type { Owner, Session, Sessions } from "./sessions.js"
 
-interface Session {
-  readonly id: string
-  readonly name: string
-  readonly upload: Upload
-  readonly lock: Pool.Pool
-  readonly algorithm: Digest.Algorithm | undefined
-  /** Last byte of the first chunk, for registries that never tell more. */
-  firstLast: number | undefined
-  /** A chunk below the least length has come: it must have been the last. */
-  short: boolean
-  serial: number
+/** What the options leave open. */
+export interface Limits {
+  readonly maxUploads: number
+  readonly uploadTimeout: Duration.Duration
 }
-
-export type Sessions = Map<string, Session>
 
 export interface Context {
   readonly storage: Storage
   readonly sessions: Sessions
   readonly quirks: Quirks
   readonly options: Options
+  readonly limits: Limits
+  /** This host of the content: an object of its own. */
+  readonly host: object
+  readonly account: Account
 }
+
+const ownerOf = ({ account, host }: Context): Owner => ({ host, user: account.user })
 
 export const absolute = (quirks: Quirks, exchange: Exchange, path: string): string => {
   const form = quirks.location ?? "relative"
@@ -68,7 +67,7 @@ const progress = ({ quirks }: Context, exchange: Exchange, session: Session): Re
 
 export const start = (context: Context, exchange: Exchange, name: string): Handled =>
   Effect.gen(function*() {
-    const { options, quirks, sessions, storage } = context
+    const { limits, options, quirks, sessions, storage } = context
     yield* Names.checkName(name)
     const algorithm = exchange.query.get("digest-algorithm") ?? undefined
     if (algorithm !== undefined && !Digest.isAlgorithm(algorithm)) {
@@ -86,47 +85,61 @@ export const start = (context: Context, exchange: Exchange, name: string): Handl
     if (wanted !== undefined && quirks.singlePost !== false) {
       return yield* Effect.onError(
         Effect.gen(function*() {
-          yield* upload.append(exchange.body)
+          yield* store(options, exchange, upload)
           return yield* commit(context, exchange, name, upload, wanted)
         }),
         () => upload.discard
       )
     }
-    const session: Session = {
-      id: randomUUID(),
-      name,
-      upload,
-      lock: Pool.make(1),
-      algorithm,
-      firstLast: undefined,
-      short: false,
-      serial: 0
+    const session = yield* sessions.open({ name, owner: ownerOf(context), upload, algorithm }, limits.maxUploads)
+    if (session === undefined) {
+      yield* upload.discard
+      return yield* tooMany(limits)
     }
-    sessions.set(session.id, session)
     return empty(202, {
       ...progress(context, exchange, session),
       ...(quirks.chunkMinLength === undefined ? {} : { "oci-chunk-min-length": String(quirks.chunkMinLength) })
     })
   })
 
+const tooMany = ({ maxUploads, uploadTimeout }: Limits): Refusal =>
+  refuse(
+    429,
+    "TOOMANYREQUESTS",
+    `this account has ${maxUploads} uploads open, which is all it may have: finish or cancel one; those that are idle ` +
+      `end after ${Duration.format(uploadTimeout)}`
+  )
+
 const supported = (input: string): Effect.Effect<Digest.Digest, Refusal> =>
   Digest.isDigest(input) && Digest.isSupported(input)
     ? Effect.succeed(input)
     : refuse(400, "DIGEST_INVALID", "the digest is malformed or of an algorithm that is not supported")
 
+/** A repository that holds the blob, among those that the account may pull: a digest alone opens no other. */
+const findBlob = (
+  { account, storage }: Context,
+  digest: Digest.Digest
+): Effect.Effect<string | undefined, StorageError> =>
+  Effect.map(
+    storage.find(digest, account.mayPull),
+    // A storage of somebody else's making may look elsewhere all the same.
+    (found) => found !== undefined && account.mayPull(found) ? found : undefined
+  )
+
 const tryMount = (
-  { quirks, storage }: Context,
+  context: Context,
   exchange: Exchange,
   name: string,
   mount: string
 ): Effect.Effect<Response | undefined, HandlerError> =>
   Effect.gen(function*() {
+    const { quirks, storage } = context
     if (quirks.mount === "denied") {
       return yield* refuse(403, "DENIED", "mounting from that repository is not allowed")
     }
     const digest = yield* supported(mount)
     if (quirks.mount === "off") return undefined
-    const from = exchange.query.get("from") ?? (yield* storage.find(digest))
+    const from = exchange.query.get("from") ?? (yield* findBlob(context, digest))
     if (from === undefined || !Names.isName(from) || !(yield* storage.has(from))) return undefined
     const repository = yield* storage.repository(name)
     const done = from === name
@@ -144,21 +157,32 @@ const created = (quirks: Quirks, exchange: Exchange, name: string, digest: Diges
 const commit = ({ quirks }: Context, exchange: Exchange, name: string, upload: Upload, digest: Digest.Digest) =>
   Effect.as(upload.commit(digest), created(quirks, exchange, name, digest))
 
+const tooLarge = (maximum: number): Refusal => refuse(413, "SIZE_INVALID", `blobs may have ${maximum} bytes at most`)
+
 const withinLimit = ({ maxBlobSize }: Options, exchange: Exchange, size: number): Effect.Effect<void, Refusal> =>
-  maxBlobSize !== undefined && size + (exchange.length ?? 0) > maxBlobSize
-    ? refuse(413, "SIZE_INVALID", `blobs may have ${maxBlobSize} bytes at most`)
-    : Effect.void
+  maxBlobSize !== undefined && size + (exchange.length ?? 0) > maxBlobSize ? tooLarge(maxBlobSize) : Effect.void
+
+/** Puts the body behind what is there, as far as blobs may go; what was announced has been checked before. */
+const store = ({ maxBlobSize }: Options, exchange: Exchange, upload: Upload): Effect.Effect<void, HandlerError> => {
+  if (maxBlobSize === undefined) return upload.append(exchange.body)
+  const { body, isOver } = limited(exchange.body, maxBlobSize - upload.size())
+  return Effect.zipRight(
+    upload.append(body),
+    Effect.suspend(() => isOver() ? tooLarge(maxBlobSize) : Effect.void)
+  )
+}
+
+const unknown = (id: string): NotFound => new NotFound({ resource: "upload", reference: id, side: "none", errors: [] })
 
 const find = (
-  { quirks, sessions }: Context,
+  context: Context,
   exchange: Exchange,
   name: string,
   id: string
 ): Effect.Effect<Session, NotFound | Refusal> => {
-  const session = sessions.get(id)
-  if (session === undefined || session.name !== name) {
-    return new NotFound({ resource: "upload", reference: id, side: "none", errors: [] })
-  }
+  const { quirks } = context
+  const session = context.sessions.find(id, name, ownerOf(context))
+  if (session === undefined) return unknown(id)
   // Most Go programs re-encode the query, and registries bear it.
   const given = quirks.exactLocationQuery === true
     ? exchange.rawQuery.split("&").find((part) => part.startsWith("_state="))
@@ -195,20 +219,12 @@ const append = (context: Context, exchange: Exchange, session: Session): Effect.
       return yield* refuse(400, "SIZE_INVALID", `all chunks but the last need ${quirks.chunkMinLength} bytes`)
     }
     yield* withinLimit(options, exchange, before)
-    const limit = options.maxBlobSize
-    let seen = before
-    yield* upload.append(
-      limit === undefined
-        ? exchange.body
-        : Stream.filter(exchange.body, (part) => (seen += part.byteLength) <= limit)
+    yield* store(options, exchange, upload).pipe(
+      Effect.tapErrorTag("Refusal", () => drop(context, session))
     )
     const came = upload.size() - before
     session.firstLast ??= came === 0 ? undefined : upload.size() - 1
     if (quirks.chunkMinLength !== undefined && match !== undefined && came < quirks.chunkMinLength) session.short = true
-    if (limit !== undefined && seen > limit) {
-      yield* drop(context, session)
-      return yield* refuse(413, "SIZE_INVALID", `blobs may have ${limit} bytes at most`)
-    }
     if (match !== undefined && came !== expected) {
       return yield* refuse(400, "SIZE_INVALID", `${came} bytes came, ${expected} were announced`)
     }
@@ -216,7 +232,7 @@ const append = (context: Context, exchange: Exchange, session: Session): Effect.
 
 const drop = ({ sessions }: Context, session: Session): Effect.Effect<void> =>
   Effect.suspend(() => {
-    sessions.delete(session.id)
+    sessions.close(session)
     return session.upload.discard
   })
 
@@ -228,9 +244,12 @@ const withSession = (
   id: string,
   f: (session: Session) => Handled
 ): Handled =>
-  Effect.flatMap(find(context, exchange, name, id), ({ lock }) =>
-    // Looked up again: it may have ended while this request waited.
-    lock.run(Effect.flatMap(find(context, exchange, name, id), f)))
+  Effect.flatMap(find(context, exchange, name, id), (session) =>
+    context.sessions.using(
+      session,
+      // Looked up again: it may have ended while this request waited.
+      session.lock.run(Effect.flatMap(find(context, exchange, name, id), f))
+    ))
 
 export const patch = (context: Context, exchange: Exchange, name: string, id: string): Handled =>
   withSession(context, exchange, name, id, (session) =>
@@ -241,7 +260,7 @@ export const patch = (context: Context, exchange: Exchange, name: string, id: st
 
 export const status = (context: Context, exchange: Exchange, name: string, id: string): Handled =>
   context.quirks.uploadStatus === false
-    ? new NotFound({ resource: "upload", reference: id, side: "none", errors: [] })
+    ? unknown(id)
     : withSession(
       context,
       exchange,
@@ -262,7 +281,7 @@ export const close = (context: Context, exchange: Exchange, name: string, id: st
       }
       yield* append(context, exchange, session)
       // It ends here, whatever comes of it: a blob that is not what was said is not worth keeping.
-      context.sessions.delete(session.id)
+      context.sessions.close(session)
       return yield* Effect.onError(
         commit(context, exchange, name, session.upload, digest),
         () => session.upload.discard
