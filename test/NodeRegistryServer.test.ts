@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Net from "node:net"
 import * as Digest from "../src/Digest.js"
 import * as NodeRegistryServer from "../src/NodeRegistryServer.js"
 import * as RegistryServer from "../src/RegistryServer.js"
@@ -28,6 +29,31 @@ const start = Effect.gen(function*() {
   assert.strictEqual(url, `http://${host}`)
   return { registry, url }
 })
+
+/** What a connection answers to bytes as they are, until it is ended from there, or `until` is in it. */
+const exchange = (port: number, request: string | Stream.Stream<string>, until?: string) =>
+  Effect.async<string>((resume) => {
+    const socket = Net.connect(port, "127.0.0.1")
+    const parts: Stream.Stream<string> = typeof request === "string" ? Stream.make(request) : request
+    let text = ""
+    const done = () => {
+      socket.destroy()
+      resume(Effect.succeed(text))
+    }
+    socket.setEncoding("latin1").on("data", (part: string) => {
+      text += part
+      if (until !== undefined && text.includes(until)) done()
+    })
+    // One that is ended while more is written breaks; what it answered before counts.
+    socket.on("error", () => {})
+    socket.on("close", done)
+    const write = (part: string) =>
+      Effect.async<void>((next) => {
+        socket.write(part, () => next(Effect.void))
+      })
+    Effect.runFork(Stream.runForEach(Stream.takeWhile(parts, () => !socket.destroyed), write))
+    return Effect.sync(() => socket.destroy())
+  })
 
 /** How many bytes of a body come, and how it ends. */
 const take = (url: string) =>
@@ -98,6 +124,53 @@ describe("NodeRegistryServer", () => {
       assert.isTrue(Exit.isFailure(yield* Effect.exit(HttpClient.get(`${url}${path}`))))
     }).pipe(live))
 
+  it.scopedLive("understands no transfer encoding but chunked, and does nothing for a request with another", () =>
+    Effect.gen(function*() {
+      const { registry, url } = yield* start
+      const port = Number(new URL(url).port)
+      const digest = Digest.fromBytes(utf8("hello"))
+      const send = (head: string, coding: string) =>
+        exchange(
+          port,
+          `${head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: ${coding}\r\n\r\n` +
+            "5\r\nhello\r\n0\r\n\r\n"
+        )
+      const post = `POST /v2/app/blobs/uploads/?digest=${digest}`
+      for (
+        const coding of ["xchunked", "chunkedx", "gzip, chunked", "x, chunked", ",chunked", "identity", "chunked;q=1"]
+      ) {
+        for (const head of [post, "POST /v2/app/blobs/uploads/", `DELETE ${path}`]) {
+          const answer = yield* send(head, coding)
+          // Those that Node's parser knows to be wrong it answers itself.
+          assert.match(answer, /^HTTP\/1\.1 (501 Not Implemented|400 Bad Request)\r\n/, `${head} ${coding}`)
+        }
+      }
+      const repository = yield* registry.repository("app")
+      assert.isFalse(yield* repository.hasBlob(digest))
+      assert.isTrue(yield* repository.hasBlob(blob.descriptor.digest))
+      assert.strictEqual(yield* registry.openUploads, 0)
+      for (const coding of ["chunked", "Chunked", " chunked "]) {
+        assert.match(yield* send(post, coding), /^HTTP\/1\.1 201 Created\r\n/, coding)
+        yield* repository.deleteBlob!(digest)
+      }
+    }).pipe(live))
+
+  it.scopedLive("ends a connection whose body goes on for ever beyond what may be", () =>
+    Effect.gen(function*() {
+      const registry = yield* RegistryServer.make({ maxBlobSize: 100, maxManifestSize: 100 })
+      const { port } = yield* NodeRegistryServer.serve(registry)
+      const digest = Digest.fromBytes(utf8("hello"))
+      const part = `10000\r\n${"x".repeat(0x10000)}\r\n`
+      for (const head of [`POST /v2/app/blobs/uploads/?digest=${digest}`, "PUT /v2/app/manifests/v1"]) {
+        const start = `${head} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`
+        yield* exchange(port, Stream.concat(Stream.make(start), Stream.repeatValue(part)))
+        // One that is only too large gets to its answer.
+        const answer = yield* exchange(port, `${start}${part}0\r\n\r\n`, "SIZE_INVALID")
+        assert.match(answer, /^HTTP\/1\.1 413 /)
+      }
+      for (const { received } of yield* registry.requests) assert.isBelow(received, 32 * 1024 * 1024)
+    }).pipe(live))
+
   it.scopedLive("says that an address is taken", () =>
     Effect.gen(function*() {
       const registry = yield* RegistryServer.make()
@@ -126,7 +199,8 @@ describe("NodeRegistryServer", () => {
           HttpClientRequest.put(`${url}${opened.headers.location}&digest=${digest}`, { body })
         )
         assert.strictEqual(put.status, 201)
-        yield* Http.send(url, "POST", "/v2/library/app/blobs/uploads/")
+        const left = yield* Http.send(url, "POST", "/v2/library/app/blobs/uploads/")
+        yield* Http.send(url, "PATCH", `${url}${left.headers.location}`, { body: utf8("unfinished") })
         assert.strictEqual((yield* fs.readDirectory(`${directory}/.uploads`)).length, 1)
         const reserved = yield* Http.send(url, "POST", "/v2/library/app/blobs/uploads/blobs/uploads/")
         assert.deepStrictEqual([reserved.status, reserved.code()], [400, "NAME_INVALID"])

@@ -45,7 +45,6 @@ const maxDepth = 8
 
 export const make = (files: LayoutFiles, options: Options): Repository => {
   const { maxManifestSize, name, registry, session, sibling } = options
-  const lock = lockOf(files.directory)
   const named = (reference: string) => located(name, reference)
 
   // Content of a digest never changes, so what has been decoded once holds as long as its file is there.
@@ -137,7 +136,7 @@ export const make = (files: LayoutFiles, options: Options): Repository => {
   const change = <A, E>(
     f: (entries: ReadonlyArray<Index.Entry>) => Effect.Effect<readonly [ReadonlyArray<Index.Entry>, A], E>
   ): Effect.Effect<A, E | StorageError> =>
-    lock.run(Effect.uninterruptible(Effect.gen(function*() {
+    lockOf(files.directory).run(Effect.uninterruptible(Effect.gen(function*() {
       const index = yield* Index.read(files)
       const [entries, result] = yield* f(index?.entries ?? [])
       yield* Index.write(files, index, Index.tidy(entries))

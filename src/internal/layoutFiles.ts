@@ -1,6 +1,8 @@
 /**
  * The files of an OCI image layout: blobs by digest, and small files that are replaced as a whole. Every path is made
- * of the layout's own directory and parts that were checked; what a symbolic link leads to is not the layout's.
+ * of the layout's own directory and parts that were checked; what a symbolic link leads to is not the layout's. The
+ * layout's directory itself may be reached by links as far as `base`, which is that directory unless the layout belongs
+ * to a store of many.
  *
  * @internal
  */
@@ -18,6 +20,10 @@ import { writeInPieces } from "./coalesce.js"
 export interface LayoutFiles {
   readonly directory: string
   readonly fs: FileSystem.FileSystem
+  /** Whether the directory is where its name says, or can be made there. */
+  readonly isInPlace: Effect.Effect<boolean, StorageError>
+  /** Whether there is something of the layout's own: a file or a directory. */
+  readonly has: (path: string) => Effect.Effect<boolean, StorageError>
   readonly blobPath: (digest: Digest.Digest) => string
   /** Size in bytes, or `undefined` when there is no such regular file in the layout. */
   readonly sizeOf: (path: string) => Effect.Effect<number | undefined, StorageError>
@@ -43,15 +49,28 @@ export const storageError = (path: string) => (error: PlatformError.PlatformErro
   new StorageError({ path, reason: error.description ?? error.message })
 
 export const make = (
-  directory: string
+  directory: string,
+  base: string = directory
 ): Effect.Effect<LayoutFiles, never, FileSystem.FileSystem | Path.Path> =>
   Effect.map(Effect.all([FileSystem.FileSystem, Path.Path]), ([fs, path]) => {
     const root = path.resolve(directory)
-    const inside = (file: string) => path.relative(root, file)
+    const top = path.resolve(base)
 
-    /** Whether the file lies where its name says: no part of the way from the layout's directory is a link. */
+    /** Whether the file lies where its name says: no part of the way from the base is a link. */
     const isOwn = (file: string): Effect.Effect<boolean, PlatformError.PlatformError> =>
-      Effect.zipWith(fs.realPath(root), fs.realPath(file), (real, found) => path.join(real, inside(file)) === found)
+      Effect.zipWith(
+        fs.realPath(top),
+        fs.realPath(file),
+        (real, found) => path.join(real, path.relative(top, file)) === found
+      )
+
+    /** The same of a directory that may have to be made yet: it is for the part of the way that is there. */
+    const canBeOwn = (folder: string): Effect.Effect<boolean, PlatformError.PlatformError> =>
+      Effect.catchIf(
+        isOwn(folder),
+        (error) => isSystemError(error, "NotFound"),
+        () => folder === top ? Effect.succeed(true) : canBeOwn(path.dirname(folder))
+      )
 
     const sizeOf: LayoutFiles["sizeOf"] = (file) =>
       Effect.flatMap(isOwn(file), (own) =>
@@ -63,11 +82,19 @@ export const make = (
           )
         )
 
-    /** Makes the directory of a file, and sees that it is the layout's own. */
+    const isThere = (file: string): Effect.Effect<boolean, PlatformError.PlatformError> =>
+      Effect.catchIf(isOwn(file), (error) => isSystemError(error, "NotFound"), () => Effect.succeed(false))
+
+    /** Makes the directory of a file, if it can be the layout's own. */
     const prepare = (file: string): Effect.Effect<void, StorageError> => {
       const parent = path.dirname(file)
-      return fs.makeDirectory(parent, { recursive: true }).pipe(
-        Effect.andThen(isOwn(parent)),
+      return isOwn(parent).pipe(
+        Effect.catchIf((error) => isSystemError(error, "NotFound"), () =>
+          // Not made before that is known: it would be made where a link leads to.
+          Effect.flatMap(canBeOwn(parent), (can) =>
+            can
+              ? Effect.zipRight(fs.makeDirectory(parent, { recursive: true }), isOwn(parent))
+              : Effect.succeed(false))),
         Effect.mapError(storageError(parent)),
         Effect.flatMap((own) =>
           own ? Effect.void : new StorageError({ path: parent, reason: "it is reached through a symbolic link" })
@@ -113,7 +140,7 @@ export const make = (
       const folder = path.join(root, "blobs", other)
       return Effect.gen(function*() {
         const info = yield* fs.stat(blobPath(digest))
-        if (Option.getOrElse(info.nlink, () => 1) < 2 || !(yield* fs.exists(folder))) return []
+        if (Option.getOrElse(info.nlink, () => 1) < 2 || !(yield* isThere(folder))) return []
         const names = (yield* fs.readDirectory(folder)).map((name) => `${other}:${name}`).filter(Digest.isDigest)
         return yield* Effect.filter(
           names,
@@ -131,6 +158,8 @@ export const make = (
     return {
       directory: root,
       fs,
+      isInPlace: Effect.mapError(canBeOwn(root), storageError(root)),
+      has: (file) => Effect.mapError(isThere(file), storageError(file)),
       blobPath,
       sizeOf,
       write,
