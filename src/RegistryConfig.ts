@@ -53,6 +53,8 @@ export interface FailedTry {
   readonly attempt: number
   /** Why it failed, in a word: a status (`503`) or the reason of a `TransportError` (`Timeout`). */
   readonly reason: string
+  /** The system's code for what happened to the connection, such as `ECONNREFUSED`, when there is one. */
+  readonly code?: string | undefined
   /** How long the registry asked to wait, when it did. */
   readonly retryAfter: Duration.Duration | undefined
 }

@@ -8,12 +8,15 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Credentials from "../Credentials.js"
+import { defaultSchedule } from "../internal/http/retry.js"
+import { defaultRetries } from "../internal/limits.js"
 import * as NodeRegistry from "../NodeRegistry.js"
-import * as Reference from "../Reference.js"
 import * as RegistryClient from "../RegistryClient.js"
 import type * as RegistryConfig from "../RegistryConfig.js"
 import { UsageError } from "./failure.js"
+import * as inputs from "./inputs.js"
 import type { Login } from "./options.js"
 
 type Basic = Extract<Credentials.Credential, { readonly _tag: "Basic" }>
@@ -58,15 +61,30 @@ const credential = Effect.fnUntraced(function*({ login, registries, user }: Side
 })
 
 const hosts = Effect.fnUntraced(function*(plainHttp: ReadonlyArray<string>) {
-  const names = yield* Effect.forEach(plainHttp, (host) => Reference.parseRegistry(host))
+  const names = yield* inputs.registries("plain-http", plainHttp)
   return Object.fromEntries(names.map((name): [string, RegistryConfig.HostOptions] => [name, { plainHttp: true }]))
 })
+
+const isRefused = ({ code }: RegistryConfig.FailedTry): boolean => code === "ECONNREFUSED"
+
+/**
+ * The retries of the library, but a refused connection is tried again only once: most often the address is wrong or
+ * nothing runs there, and whoever waits at a terminal should soon be told.
+ */
+const retry = Schedule.intersect(
+  defaultSchedule(defaultRetries),
+  Schedule.identity<RegistryConfig.FailedTry>().pipe(
+    Schedule.reduce(0, (refusals, failed) => isRefused(failed) ? refusals + 1 : refusals),
+    // The output is the count before this try.
+    Schedule.check((failed, refusals) => !isRefused(failed) || refusals === 0)
+  )
+)
 
 const make = (
   plainHttp: ReadonlyArray<string>,
   credentials: Readonly<Record<string, Credentials.Credential>>
 ) =>
-  Effect.flatMap(hosts(plainHttp), (hosts) => RegistryClient.make({ hosts })).pipe(
+  Effect.flatMap(hosts(plainHttp), (hosts) => RegistryClient.make({ hosts, retry })).pipe(
     Effect.provide(Credentials.layerHosts(credentials))
   )
 

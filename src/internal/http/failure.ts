@@ -88,6 +88,14 @@ export const failure = (method: string, url: string, reason: Reason, description
   new TransportError({ method, url: redact(url), reason, description })
 
 /**
+ * The system's code for the failure, such as `ECONNREFUSED`.
+ *
+ * @internal
+ */
+export const codeOf = ({ description }: TransportError): string | undefined =>
+  /\(([A-Z0-9_]+)\)$/.exec(description)?.[1]
+
+/**
  * Whether another try can mend it. A bad certificate stays bad, and so does a name that does not exist.
  *
  * @internal
@@ -98,7 +106,7 @@ export const isTransient = (error: TransportError): boolean => {
     case "Timeout":
       return true
     case "Connect":
-      return !error.description.endsWith("(ENOTFOUND)")
+      return codeOf(error) !== "ENOTFOUND"
     default:
       return false
   }

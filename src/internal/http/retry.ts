@@ -17,12 +17,13 @@ import * as RegistryMetrics from "../../RegistryMetrics.js"
 import { count } from "../metrics.js"
 import { CurrentObserver } from "../observer.js"
 import { seconds } from "../text.js"
-import { isTransient, neverSent } from "./failure.js"
+import { codeOf, isTransient, neverSent } from "./failure.js"
 
 /** What makes a failure worth another try. */
 export interface Retriable {
   /** A status or the reason of a `TransportError`. */
   readonly reason: string
+  readonly code?: string | undefined
   readonly retryAfter: Duration.Duration | undefined
   /** Whether the registry may have acted on the request. */
   readonly acted: boolean
@@ -41,7 +42,7 @@ export const final = (error: RegistryError): Failed => ({ cause: Cause.fail(erro
 export const fromTransport = (error: TransportError): Failed => ({
   cause: Cause.fail(error),
   retry: isTransient(error)
-    ? { reason: error.reason, retryAfter: undefined, acted: !neverSent(error) }
+    ? { reason: error.reason, code: codeOf(error), retryAfter: undefined, acted: !neverSent(error) }
     : undefined
 })
 
@@ -138,7 +139,8 @@ export const retrying = <A, E, R>(
         return Effect.failCause(failed.cause)
       }
       const { method, registry, url } = about
-      const failedTry = { registry, method, url, attempt: tries, reason: retry.reason, retryAfter: asked }
+      const { code, reason } = retry
+      const failedTry = { registry, method, url, attempt: tries, reason, code, retryAfter: asked }
       return Effect.flatMap(
         Clock.currentTimeMillis,
         (now) =>
