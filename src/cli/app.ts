@@ -27,9 +27,9 @@ import { sync } from "./commands/sync.js"
 import { tags } from "./commands/tags.js"
 import { exitCodes, settle } from "./failure.js"
 import * as Help from "./help.js"
-import * as options from "./options.js"
 import { pages } from "./pages.js"
 import * as Progress from "./progress.js"
+import * as Words from "./words.js"
 
 const root = Command.make("effect-oci").pipe(
   Command.withDescription("Read, copy and assemble images in OCI container registries"),
@@ -54,8 +54,8 @@ const logger = Logger.withConsoleError(
 const layer = Layer.mergeAll(
   client.layerHttp,
   Progress.layer(),
-  // Whoever corrects within a letter or two takes --platforms for --platform.
-  CliConfig.layer({ showBuiltIns: false, autoCorrectLimit: 0 }),
+  // Correction within a letter or two would take --platforms for --platform.
+  CliConfig.layer({ showBuiltIns: false, autoCorrectLimit: 0, isCaseSensitive: true }),
   Logger.replace(Logger.defaultLogger, logger),
   // Whoever waits for a registry that is tried again is told so, and of its warnings.
   Logger.minimumLogLevel(LogLevel.Warning)
@@ -67,7 +67,7 @@ const layer = Layer.mergeAll(
  */
 export const run = (argv: ReadonlyArray<string>): Effect.Effect<number, never, CliApp.CliApp.Environment> =>
   Option.match(Help.requested(pages, argv.slice(2)), {
-    onNone: () => Effect.flatMap(options.words(argv), parse),
+    onNone: () => Effect.flatMap(Words.read(pages, argv.slice(2)), (words) => parse([...argv.slice(0, 2), ...words])),
     onSome: (page) => Console.log(page)
   }).pipe(
     Effect.as(0),

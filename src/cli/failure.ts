@@ -9,7 +9,6 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import { mask } from "../internal/reference.js"
 import { printable } from "../internal/text.js"
 
 /** Wrong usage that only the command itself can see; the message must not quote a secret. */
@@ -23,9 +22,6 @@ export class Reported extends Data.TaggedError("Reported")<{}> {}
 
 /** 0 is success; 130 is what a shell calls a process that Ctrl-C ended. */
 export const exitCodes = { failed: 1, usage: 2, interrupted: 130 } as const
-
-/** What was typed, as a message may show it: what could be a password in it is masked. */
-export const quoted = (typed: string): string => JSON.stringify(printable(mask(typed).shown, 128))
 
 const usage = new Set(["UsageError", "ParseReferenceError", "ParsePlatformError", "InvalidInput"])
 
@@ -51,6 +47,9 @@ export const report = (cause: Cause.Cause<unknown>): Option.Option<Report> => {
     })
   }
   const defect = Cause.squash(cause)
+  if (defect instanceof CommandError) {
+    return Option.some({ paragraph: paragraph(defect), exitCode: exitCodes.failed })
+  }
   return Option.some({
     paragraph: printable(`effect-oci met an error that it should not have: ${messageOf(defect)}`, longest),
     exitCode: exitCodes.failed
@@ -61,7 +60,12 @@ export const report = (cause: Cause.Cause<unknown>): Option.Option<Report> => {
 export const paragraph = (error: unknown): string => printable(messageOf(error), longest)
 
 const messageOf = (error: unknown): string =>
-  Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""
+  // These quote what was typed. `inputs.ts` has a better message for whatever it reads.
+  Predicate.isTagged(error, "ParseReferenceError")
+    ? "a reference is not valid"
+    : Predicate.isTagged(error, "ParsePlatformError")
+    ? "a platform is not valid"
+    : Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""
     ? error.message
     : Predicate.hasProperty(error, "_tag")
     ? String(error._tag)

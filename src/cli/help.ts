@@ -25,6 +25,8 @@ const width = 100
 
 type Row = readonly [term: string, text: string]
 
+type Definition = readonly [...Row, isRepeatable: boolean]
+
 const general: ReadonlyArray<Row> = [
   ["--help", "Print this."],
   ["--version", "Print the version."],
@@ -39,7 +41,7 @@ const exits: ReadonlyArray<Row> = [
   ["0", "It is done. exists prints true or false, and ends with 0 for both."],
   [`${exitCodes.failed}`, "The operation failed, for one of several destinations or tags too."],
   [`${exitCodes.usage}`, "Wrong usage."],
-  [`${exitCodes.interrupted}`, "It was interrupted, by Ctrl-C or SIGTERM. serve ends with 0 then."]
+  [`${exitCodes.interrupted}`, "It was interrupted, by Ctrl-C, SIGTERM or SIGHUP. serve ends with 0 then."]
 ]
 
 /** The page that the words of the command line ask for: by `--help`, or by naming commands of which one is to be chosen. */
@@ -86,13 +88,40 @@ const ofCommands = (pages: ReadonlyArray<Page>, group: string): string => {
 
 const firstSentence = (text: string): string => /^.*?\.(?= |$)/.exec(text)?.[0] ?? text
 
+/** Whether an option takes a value, or may be given several times with one. */
+export type OptionKind = "flag" | "value" | "values"
+
+/** What may be written after the words that call a command. */
+export interface Grammar {
+  /** As the help names them; one that may be repeated ends in `...`. */
+  readonly arguments: ReadonlyArray<string>
+  /** By their names, without the dashes. */
+  readonly options: ReadonlyMap<string, OptionKind>
+}
+
+export const grammar = ({ descriptor }: Page): Grammar => {
+  const terms = read(descriptor).definitions
+  return {
+    arguments: terms.filter(([term]) => !term.startsWith("--")).map(([term]) => term),
+    options: new Map(
+      terms.filter(([term]) => term.startsWith("--")).map(([term, _, isRepeatable]) => [
+        term.slice(2).split(" ", 1).join(""),
+        !term.includes(" ") ? "flag" : isRepeatable ? "values" : "value"
+      ])
+    )
+  }
+}
+
 /** What `@effect/cli` knows of a command; of each definition what comes after the words for its type is ours. */
 const read = (descriptor: CommandDescriptor.Command<unknown>) => {
   const all = blocks(CommandDescriptor.getHelp(descriptor, { ...CliConfig.defaultConfig, showBuiltIns: false }))
   return {
     description: textOf(all.find(HelpDoc.isParagraph)),
     definitions: all.filter(HelpDoc.isDescriptionList).flatMap(({ definitions }) =>
-      definitions.map(([term, about]): Row => [termOf(spanText(term)), textOf(blocks(about)[1])])
+      definitions.map(([term, about]): Definition => {
+        const text = spanText(term)
+        return [termOf(text), textOf(blocks(about)[1]), text.endsWith("...")]
+      })
     )
   }
 }
@@ -120,7 +149,7 @@ const wrap = (text: string, left: number): ReadonlyArray<string> =>
   text.match(new RegExp(`\\S.{0,${width - left - 1}}(?= |$)`, "g")) ?? []
 
 /** Terms on the left, what they mean on the right, below terms that are too long. */
-const table = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
+const table = (rows: ReadonlyArray<Row | Definition>): ReadonlyArray<string> => {
   const longest = Math.min(22, Math.max(0, ...rows.map(([term]) => term.length)))
   const gap = " ".repeat(longest + 2)
   return rows.flatMap(([term, text]) => {

@@ -9,49 +9,21 @@ import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { quoted, UsageError } from "./failure.js"
 
-/**
- * A positional argument. `@effect/cli` takes an option it does not know for an argument; nothing that this command takes
- * begins with a dash, so the misspelt option can be named. What follows a `=` is not repeated: it may be a password.
- */
+/** A positional argument. */
 export const argument = (name: string, description: string): Args.Args<string> =>
-  Args.text({ name }).pipe(
-    Args.withDescription(description),
-    Args.mapEffect((value) =>
-      value.startsWith("-")
-        ? Effect.fail(HelpDoc.p(`Unknown option ${value.split("=", 1)[0]}; --help lists those there are`))
-        : Effect.succeed(value)
-    )
-  )
+  Args.text({ name }).pipe(Args.withDescription(description))
 
 /** `PATTERN` is the placeholder that help shows. */
 export const named = (name: string, placeholder: string, description: string): Options.Options<string> =>
   Options.text(name).pipe(Options.withPseudoName(placeholder), Options.withDescription(description))
 
-const repeatable = ["exclude", "include", "plain-http", "platforms"] as const
-
 /** An option that may be given several times. */
 export const repeated = (
-  name: (typeof repeatable)[number],
+  name: string,
   placeholder: string,
   description: string
 ): Options.Options<ReadonlyArray<string>> => Options.repeated(named(name, placeholder, description))
-
-/**
- * The words of the command line as `@effect/cli` needs them: of options that may be given several times it does not know
- * the form `--name=value`, and passes over an empty or missing value in silence, which would mean all where something was
- * chosen.
- */
-export const words = (argv: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, UsageError> => {
-  const names = new Set<string>(repeatable.map((name) => `--${name}`))
-  const split = argv.flatMap((word) => {
-    const at = word.indexOf("=")
-    return at > 0 && names.has(word.slice(0, at)) ? [word.slice(0, at), word.slice(at + 1)] : [word]
-  })
-  const empty = split.find((word, i) => names.has(word) && (split[i + 1] ?? "").trim() === "")
-  return empty === undefined ? Effect.succeed(split) : new UsageError({ message: `${empty} needs a value` })
-}
 
 export const flag = (name: string, description: string): Options.Options<boolean> =>
   Options.boolean(name).pipe(Options.withDescription(description))
@@ -67,8 +39,7 @@ const parsed = <A>(
   Options.mapEffect(
     named(name, placeholder, description),
     (value) =>
-      Effect.mapError(read(value), () =>
-        ValidationError.invalidValue(HelpDoc.p(`--${name} must be ${wanted}, and ${quoted(value)} is not`)))
+      Effect.mapError(read(value), () => ValidationError.invalidValue(HelpDoc.p(`--${name} must be ${wanted}`)))
   )
 
 const wholeNumber = (least: number, most: number) => (value: string): Option.Option<number> =>

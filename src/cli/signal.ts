@@ -12,3 +12,11 @@ export const exitCode = MutableRef.make<number>(exitCodes.interrupted)
 
 /** From here on a signal is how the command is meant to end. */
 export const endsWell = Effect.sync(() => MutableRef.set(exitCode, 0))
+
+/**
+ * The end of the terminal or of the connection to it is handled as SIGTERM is, which `NodeRuntime` knows; left to Node it
+ * would end the process at once, with uploads begun.
+ */
+export const hangUp = Effect.sync(() => {
+  process.once("SIGHUP", () => process.emit("SIGTERM", "SIGTERM"))
+})

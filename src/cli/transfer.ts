@@ -7,9 +7,8 @@ import type * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Copy from "../Copy.js"
-import * as platformPattern from "../internal/platformPattern.js"
-import type { ParsePlatformError } from "../OperationError.js"
 import { UsageError } from "./failure.js"
+import * as inputs from "./inputs.js"
 import * as options from "./options.js"
 
 export const config = {
@@ -61,8 +60,8 @@ type Parsed = Command.Command.ParseConfig<typeof config>
 /** The options as the library has them. Whatever is wrong with them is told before any request. */
 export const read = Effect.fnUntraced(function*(
   { concurrency, digestTags, ifExists, noAttestations, nonDistributable, platforms, referrers, sparse }: Parsed
-): Effect.fn.Return<Copy.Options, UsageError | ParsePlatformError> {
-  yield* Effect.forEach(platforms, platformPattern.make, { discard: true })
+): Effect.fn.Return<Copy.Options, UsageError> {
+  yield* inputs.platformPatterns("platforms", platforms)
   if (sparse && platforms.length === 0 && !noAttestations) {
     return yield* new UsageError({
       message: "--sparse is for an index that is not copied whole: it needs --platforms or --no-attestations"

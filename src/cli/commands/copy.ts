@@ -4,11 +4,10 @@ import * as Command from "@effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Platform from "../../Platform.js"
-import * as Reference from "../../Reference.js"
 import type { CopyFailure } from "../../RegistryClient.js"
 import * as client from "../client.js"
 import { paragraph, Reported, UsageError } from "../failure.js"
+import * as inputs from "../inputs.js"
 import * as options from "../options.js"
 import * as Plan from "../plan.js"
 import * as Progress from "../progress.js"
@@ -56,12 +55,15 @@ export const copy = Command.make("copy", {
       "stop the others; the exit code is 1 then."
   ),
   Command.withHandler(Effect.fnUntraced(function*(args) {
-    const source = yield* Reference.parse(args.source, "source")
-    const destinations = yield* Effect.forEach(args.destinations, (name) => Reference.parse(name, "destination"))
+    const source = yield* inputs.reference(args.source, inputs.argument(1, "SRC"), "source")
+    const destinations = yield* Effect.forEach(
+      args.destinations,
+      (name, i) => inputs.reference(name, inputs.argument(i + 2, "DST"), "destination")
+    )
     const names = destinations.map(String)
     const twice = names.find((name, i) => names.indexOf(name) < i)
     if (twice !== undefined) return yield* new UsageError({ message: `${twice} is there twice` })
-    const platform = yield* Effect.transposeMapOption(args.platform, Platform.parse)
+    const platform = yield* Effect.transposeMapOption(args.platform, (name) => inputs.platform(name, "--platform"))
     if (Option.isSome(platform)) {
       const other = args.platforms.length > 0 ? "platforms" : args.noAttestations ? "no-attestations" : "sparse"
       if (args.platforms.length > 0 || args.noAttestations || args.sparse) {

@@ -2,8 +2,8 @@
 import * as Command from "@effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Reference from "../../Reference.js"
 import * as client from "../client.js"
+import * as inputs from "../inputs.js"
 import * as options from "../options.js"
 
 export const digest = Command.make("digest", {
@@ -13,7 +13,7 @@ export const digest = Command.make("digest", {
 }).pipe(
   Command.withDescription("Print the digest of what a reference names."),
   Command.withHandler(Effect.fnUntraced(function*({ creds, plainHttp, ref }) {
-    const image = yield* Reference.parse(ref)
+    const image = yield* inputs.reference(ref, inputs.argument(1, "REF"))
     const registry = yield* client.one(plainHttp, {
       registries: [image.registry],
       login: options.logins.only,

@@ -5,22 +5,29 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Platform from "../../Platform.js"
-import * as Reference from "../../Reference.js"
 import * as client from "../client.js"
-import { quoted, UsageError } from "../failure.js"
+import { UsageError } from "../failure.js"
+import * as inputs from "../inputs.js"
 import * as options from "../options.js"
 import * as Progress from "../progress.js"
 
-const parseEntry = Effect.fnUntraced(function*(entry: string) {
+const name = "PLATFORM=REF"
+
+const parseEntry = Effect.fnUntraced(function*(entry: string, i: number) {
+  const place = inputs.argument(i + 2, name)
   const at = entry.indexOf("=")
   if (at < 1 || at === entry.length - 1) {
     return yield* new UsageError({
-      message: `${quoted(entry)} is not PLATFORM=REF, like linux/amd64=registry.example/app:1.0-amd64`
+      message: `${place} must be a platform, "=" and a reference, like linux/amd64=registry.example/app:1.0-amd64`
     })
   }
   const platform = entry.slice(0, at)
-  const key = Platform.key(yield* Platform.parse(platform))
-  return { key, platform, image: yield* Reference.parse(entry.slice(at + 1), "manifest") }
+  const key = Platform.key(yield* inputs.platform(platform, `what is before "=" in ${place}`))
+  return {
+    key,
+    platform,
+    image: yield* inputs.reference(entry.slice(at + 1), `what follows "=" in ${place}`, "manifest")
+  }
 })
 
 export const create = Command.make("create", {
@@ -34,16 +41,16 @@ export const create = Command.make("create", {
   destinationCreds: options.destinationCreds,
   destination: options.argument("DST", "The index to make, repository and tag."),
   entries: options.argument(
-    "PLATFORM=REF",
+    name,
     "A platform and the image for it. Of a reference that names an index, the platform's image is taken."
   ).pipe(Args.atLeast(1))
 }).pipe(
   Command.withDescription("Make an index of images, push it, and print its digest."),
   Command.withHandler(Effect.fnUntraced(function*(args) {
-    const destination = yield* Reference.parse(args.destination, "destination")
+    const destination = yield* inputs.reference(args.destination, inputs.argument(1, "DST"), "destination")
     const entries = yield* Effect.forEach(args.entries, parseEntry)
     for (const { key } of entries) {
-      const same = entries.filter((entry) => entry.key === key).map(({ platform }) => quoted(platform))
+      const same = entries.filter((entry) => entry.key === key).map(({ platform }) => JSON.stringify(platform))
       if (same.length > 1) {
         return yield* new UsageError({ message: `there is more than one image for ${key}: ${same.join(" and ")}` })
       }

@@ -3,8 +3,8 @@ import * as Command from "@effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { printable } from "../../internal/text.js"
-import * as Reference from "../../Reference.js"
 import * as client from "../client.js"
+import * as inputs from "../inputs.js"
 import * as options from "../options.js"
 
 export const platforms = Command.make("platforms", {
@@ -14,7 +14,7 @@ export const platforms = Command.make("platforms", {
 }).pipe(
   Command.withDescription("Print the platforms of an index, a line each: the platform, a tab, the image's digest."),
   Command.withHandler(Effect.fnUntraced(function*({ creds, plainHttp, ref }) {
-    const image = yield* Reference.parse(ref)
+    const image = yield* inputs.reference(ref, inputs.argument(1, "REF"))
     const registry = yield* client.one(plainHttp, {
       registries: [image.registry],
       login: options.logins.only,

@@ -6,9 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { printable } from "../../internal/text.js"
-import * as Reference from "../../Reference.js"
 import * as client from "../client.js"
+import * as inputs from "../inputs.js"
 import * as options from "../options.js"
+import * as Output from "../output.js"
 
 export const referrers = Command.make("referrers", {
   artifactType: options.named(
@@ -25,7 +26,7 @@ export const referrers = Command.make("referrers", {
       "tab, the artifact type or -, a tab, and the size of its manifest in bytes."
   ),
   Command.withHandler(Effect.fnUntraced(function*({ artifactType, creds, plainHttp, ref }) {
-    const image = yield* Reference.parse(ref)
+    const image = yield* inputs.reference(ref, inputs.argument(1, "IMAGE"))
     const registry = yield* client.one(plainHttp, {
       registries: [image.registry],
       login: options.logins.only,
@@ -33,8 +34,8 @@ export const referrers = Command.make("referrers", {
     })
     yield* registry.listReferrers(image, { artifactType: Option.getOrUndefined(artifactType) }).pipe(
       // Whoever pushed the referrer chose its type: no control character of theirs may reach a terminal.
-      Stream.runForEach(({ artifactType, digest, size }) =>
-        Console.log(`${digest}\t${printable(artifactType ?? "") || "-"}\t${size}`)
+      Stream.runForEachWhile(({ artifactType, digest, size }) =>
+        Effect.zipRight(Console.log(`${digest}\t${printable(artifactType ?? "") || "-"}\t${size}`), Output.isOpen)
       )
     )
   }))

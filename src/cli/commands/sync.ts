@@ -6,11 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Copy from "../../Copy.js"
-import * as tagSelection from "../../internal/tagSelection.js"
 import { printable } from "../../internal/text.js"
-import * as Reference from "../../Reference.js"
 import * as client from "../client.js"
 import { paragraph, Reported } from "../failure.js"
+import * as inputs from "../inputs.js"
 import * as options from "../options.js"
 import * as Progress from "../progress.js"
 import * as transfer from "../transfer.js"
@@ -70,16 +69,15 @@ export const sync = Command.make("sync", {
       "order of the tags. A tag that fails does not stop the others; the exit code is 1 then."
   ),
   Command.withHandler(Effect.fnUntraced(function*(args) {
-    const source = yield* Reference.parseRepository(args.source, "source")
-    const destination = yield* Reference.parseRepository(args.destination, "destination")
+    const source = yield* inputs.repository(args.source, inputs.argument(1, "SRC"), "source")
+    const destination = yield* inputs.repository(args.destination, inputs.argument(2, "DST"), "destination")
     const how = yield* transfer.read(args)
     const tags: Copy.TagSelection = {
       include: args.include.length === 0 ? undefined : args.include,
       exclude: args.exclude,
       semver: Option.getOrUndefined(args.semver)
     }
-    // For its failures alone, while there has been no request.
-    yield* tagSelection.make(tags)
+    yield* inputs.tags(tags)
     const clients = yield* client.two(args.plainHttp, {
       source: { registries: [source.registry], login: options.logins.source, user: args.sourceCreds },
       destination: {
