@@ -9,8 +9,10 @@
  * @internal
  */
 import type * as Console from "effect/Console"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as MutableRef from "effect/MutableRef"
+import * as Predicate from "effect/Predicate"
 import { format, stripVTControlCharacters } from "node:util"
 import { CommandError } from "./failure.js"
 
@@ -27,25 +29,34 @@ const line = (stream: Stream, words: ReadonlyArray<unknown>): string => {
   return stream.isTTY === true && (process.env.NO_COLOR ?? "") === "" ? text : stripVTControlCharacters(text)
 }
 
-const write = (stream: Stream, text: string): Effect.Effect<void, NodeJS.ErrnoException> =>
+class WriteError extends Data.TaggedError("WriteError")<{ readonly code: string }> {}
+
+const write = (stream: Stream, text: string): Effect.Effect<void, WriteError> =>
   Effect.async((resume) => {
-    const end = (error?: Error | null) => resume(error ? Effect.fail(error) : Effect.void)
+    const end = (error?: unknown) =>
+      resume(
+        error === undefined || error === null
+          ? Effect.void
+          : new WriteError({
+            code: Predicate.hasProperty(error, "code") ? String(error.code) : String(error)
+          })
+      )
     // A write to a file is synchronous and may throw.
     try {
       stream.write(text, end)
     } catch (error) {
-      end(error instanceof Error ? error : new Error(String(error)))
+      end(error)
     }
   })
 
 const result = (text: string): Effect.Effect<void> =>
   Effect.catchAll(
     Effect.when(write(process.stdout, text), () => MutableRef.get(isOpenRef)),
-    ({ code, message }) =>
+    ({ code }) =>
       code === "EPIPE"
         ? Effect.sync(() => void MutableRef.set(isOpenRef, false))
         // `Console` knows no failures; `settle` makes one of it.
-        : Effect.die(new CommandError({ message: `standard output could not be written: ${code ?? message}` }))
+        : Effect.die(new CommandError({ message: `standard output could not be written: ${code}` }))
   )
 
 /** A console that writes so. */

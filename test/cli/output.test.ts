@@ -10,7 +10,7 @@ import { push, registry } from "./harness.js"
 
 const folder = mkdtempSync(join(tmpdir(), "effect-oci-"))
 const main = join(folder, "bin", "main.js")
-const time = { timeout: 120_000 }
+const time = { timeout: 240_000 }
 
 beforeAll(() => {
   execFileSync(process.execPath, ["src/cli/bundle.mjs", join(folder, "bin")], { stdio: "pipe" })

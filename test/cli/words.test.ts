@@ -75,7 +75,7 @@ describe("the words of the command line", () => {
         }
         assert.deepStrictEqual(yield* server.requests, [])
       }),
-    { timeout: 120_000 }
+    { timeout: 240_000 }
   )
 
   it.effect("are told by their place", () =>
