@@ -1,4 +1,5 @@
 /** Clients over real sockets, as a program on Node makes them. */
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -6,6 +7,7 @@ import * as Credentials from "../../src/Credentials.js"
 import * as NodeRegistry from "../../src/NodeRegistry.js"
 import * as RegistryClient from "../../src/RegistryClient.js"
 import type * as RegistryConfig from "../../src/RegistryConfig.js"
+import type { InvalidInput } from "../../src/RegistryError.js"
 import { account, type Registry } from "./registry.js"
 
 /**
@@ -14,8 +16,9 @@ import { account, type Registry } from "./registry.js"
  */
 export const connect = (
   secured?: Pick<Registry, "host">,
-  { credentials = account, options = {} }: {
+  { credentials = account, http = NodeRegistry.layerHttp({ proxy: false }), options = {} }: {
     readonly credentials?: typeof account
+    readonly http?: Layer.Layer<HttpClient.HttpClient, InvalidInput>
     readonly options?: RegistryConfig.Options
   } = {}
 ) =>
@@ -25,7 +28,7 @@ export const connect = (
         ? Credentials.layerAnonymous
         : Credentials.layerBasic({ registry: secured.host, ...credentials })
     ),
-    Layer.provide(NodeRegistry.layerHttp({ proxy: false })),
+    Layer.provide(http),
     Layer.build,
     Effect.map(Context.get(RegistryClient.RegistryClient))
   )

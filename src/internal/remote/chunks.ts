@@ -10,7 +10,7 @@ import type { Failure } from "../../Repository.js"
 import { type Blob, pieces } from "./content.js"
 import { withParameter } from "./location.js"
 import { success, writeScopes } from "./remote.js"
-import { acknowledged, advance, checkDigest, type UploadSession } from "./session.js"
+import { acknowledged, advance, checkDigest, lasting, type UploadSession } from "./session.js"
 import {
   type BlobUpload,
   type Failed,
@@ -82,7 +82,7 @@ const sendChunk = <E>(
 ): Effect.Effect<void, Failure | Restart> => {
   const { closing } = chunk
   const bytes = chunk.bytes.subarray(from - chunk.start)
-  return upload.remote.transport.call({
+  const request = upload.remote.transport.call({
     method: closing === undefined ? "PATCH" : "PUT",
     registry: upload.remote.registry,
     url: closing === undefined ? session.location : withParameter(session.location, "digest", closing.digest),
@@ -97,7 +97,15 @@ const sendChunk = <E>(
     Effect.flatMap((response): Effect.Effect<void, Failure> =>
       closing === undefined ? advance(session, response) : checkDigest(response, closing.digest)
     ),
-    Effect.tap(() => Effect.sync(() => progress(upload, endOf(chunk)))),
+    Effect.tap(() =>
+      Effect.sync(() => {
+        progress(upload, endOf(chunk))
+        if (closing !== undefined) session.finished = true
+      })
+    )
+  )
+  // Its bytes are at hand, so what is left to send takes no time of the source's.
+  return lasting(request, () => true).pipe(
     Effect.catchAll((error) =>
       resume(upload, session, chunk, {
         method: closing === undefined ? "PATCH" : "PUT",

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -18,6 +19,9 @@ import { base, orNotFound, pull, type Remote, success, writeScopes } from "./rem
 
 /** How long a cancellation may take: an interrupted copy is to be over within a second. */
 const patience = "450 millis"
+
+/** How long an answer is waited for that nobody wants any more, before the cancellation. */
+const grace = "300 millis"
 
 export interface UploadSession {
   readonly remote: Remote
@@ -136,6 +140,30 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
     )
   )
 
+/** Waits for the end of a fiber, but not for longer, whether what waits can be interrupted or not. */
+const awaitWithin = (fiber: Fiber.Fiber<unknown, unknown>, time: Duration.DurationInput) =>
+  // Interruptible, or the timeout would wait for what it gives up; a fiber begins as uninterruptible as its parent.
+  Effect.flatMap(Effect.forkDaemon(Effect.timeout(Effect.interruptible(Fiber.await(fiber)), time)), Fiber.await)
+
+/**
+ * A request that carries bytes, and what follows from its answer. When it is interrupted after the last of them went out,
+ * the answer is waited for a little longer: a PUT leaves a blob then and no session, and a PATCH the only address at which
+ * a registry may still take the DELETE. distribution 2.8 (docker-registry) answers it 404 at any older one, and at every
+ * one after a body that was cut.
+ */
+export const lasting = <A, E>(request: Effect.Effect<A, E>, isSent: () => boolean): Effect.Effect<A, E> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.forkDaemon(Effect.interruptible(request)),
+      (fiber) =>
+        Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
+          Effect.zipRight(
+            Effect.suspend(() => isSent() ? awaitWithin(fiber, grace) : Effect.void),
+            Fiber.interrupt(fiber)
+          ))
+    )
+  )
+
 /**
  * A POST whose answer is waited for a little longer when nobody wants it any more: a session that nobody has heard of
  * cannot be cancelled.
@@ -143,13 +171,7 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
 const answered = <A, E, R>(post: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.forkDaemon(Effect.interruptible(post)), (fiber) =>
     Effect.interruptible(Fiber.join(fiber)).pipe(
-      Effect.onInterrupt(() =>
-        // Interruptible, or the timeout would wait for what it gives up; a fiber begins as uninterruptible as its parent.
-        Effect.flatMap(
-          Effect.forkDaemon(Effect.timeout(Effect.interruptible(Fiber.await(fiber)), patience)),
-          Fiber.await
-        )
-      ),
+      Effect.onInterrupt(() => awaitWithin(fiber, patience)),
       Effect.catchAllCause((cause): Effect.Effect<A, E> =>
         Cause.isInterruptedOnly(cause)
           ? Effect.flatMap(

@@ -8,7 +8,7 @@ import type { Failure } from "../../Repository.js"
 import type { Body } from "../http/transport.js"
 import { withParameter } from "./location.js"
 import { success, writeScopes } from "./remote.js"
-import { acknowledged, checkDigest, type UploadSession } from "./session.js"
+import { acknowledged, checkDigest, lasting, type UploadSession } from "./session.js"
 import { type BlobUpload, type Failed, progress, recover, Restart, SourceFailure } from "./uploading.js"
 
 const contentType = "application/octet-stream"
@@ -30,18 +30,23 @@ const put = <E>(
   return Effect.flatMap(
     bodyOf(upload, offset, () => sent = true),
     (body) =>
-      upload.remote.transport.call<SourceFailure<E>>({
-        method: "PUT",
-        registry: upload.remote.registry,
-        url: withParameter(session.location, "digest", digest),
-        scopes: writeScopes(upload.remote),
-        headers: offset === 0 || offset === size ? undefined : { "content-range": `${offset}-${size - 1}` },
-        body,
-        accept: success,
-        replay: false
-      })
+      lasting(
+        upload.remote.transport.call<SourceFailure<E>>({
+          method: "PUT",
+          registry: upload.remote.registry,
+          url: withParameter(session.location, "digest", digest),
+          scopes: writeScopes(upload.remote),
+          headers: offset === 0 || offset === size ? undefined : { "content-range": `${offset}-${size - 1}` },
+          body,
+          accept: success,
+          replay: false
+        }).pipe(
+          Effect.flatMap((response) => checkDigest(response, digest)),
+          Effect.tap(() => Effect.sync(() => session.finished = true))
+        ),
+        () => sent
+      )
   ).pipe(
-    Effect.flatMap((response) => checkDigest(response, digest)),
     Effect.catchAll((error) =>
       error instanceof SourceFailure
         ? Effect.fail(error)

@@ -2,6 +2,7 @@
  * A transport that answers from a script and keeps what was asked.
  */
 import * as Chunk from "effect/Chunk"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Digest from "../../../src/Digest.js"
@@ -36,6 +37,8 @@ export interface Answer {
   readonly error?: RegistryError
   /** So many bytes of the request's body are taken, then the connection breaks. */
   readonly breakAfter?: number
+  /** It comes only after so long. */
+  readonly delay?: Duration.DurationInput
   /** Nothing ever comes. */
   readonly hang?: boolean
 }
@@ -122,6 +125,7 @@ export const script = (
             one.complete = one.body.byteLength === request.body.length
           }
           if (given.hang === true) return yield* Effect.never
+          if (given.delay !== undefined) yield* Effect.sleep(given.delay)
           if (given.breakAfter !== undefined) return yield* reset
           if (given.error !== undefined) return yield* given.error
           const status = given.status ?? 200

@@ -417,8 +417,52 @@ describe("putBlob: failures", () => {
       const fiber = yield* Effect.fork(repository.putBlob(blob, content))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(lines().length, 2)
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("299 millis")
+      assert.deepStrictEqual(lines().slice(2), [])
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(interruption)
+      assert.deepStrictEqual(lines().slice(2), [`DELETE ${origin}/up/1?s=1`])
+    }))
+
+  it.effect("cancels at once when it is interrupted before its last byte", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([opened(), created, { status: 204 }])
+      const stuck = Stream.concat(Stream.take(content, 1), Stream.never)
+      const fiber = yield* Effect.fork(repository.putBlob(blob, stuck))
+      yield* TestClock.adjust("1 second")
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(lines().slice(2), [`DELETE ${origin}/up/1?s=1`])
+    }))
+
+  it.effect("cancels nothing when the answer to the whole blob comes soon after the interruption", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([opened(), { ...created, delay: "200 millis" }])
+      const fiber = yield* Effect.fork(repository.putBlob(blob, content))
+      yield* TestClock.adjust("50 millis")
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("200 millis")
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.join(interruption)))
+      assert.strictEqual(lines().length, 2)
+    }))
+
+  it.effect("cancels at the address in the answer to a chunk that was under way", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script(
+        [
+          opened(),
+          { status: 202, headers: { location: "/up/1?s=2" }, delay: "200 millis" },
+          { status: 204 }
+        ],
+        { config: { hosts: { [registry]: { chunkSize: 4 } } } }
+      )
+      const fiber = yield* Effect.fork(repository.putBlob(blob, content))
+      yield* TestClock.adjust("50 millis")
+      assert.strictEqual(lines().length, 2)
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("200 millis")
+      yield* Fiber.join(interruption)
+      assert.deepStrictEqual(lines().slice(1), [`PATCH ${origin}/up/1?s=1`, `DELETE ${origin}/up/1?s=2`])
     }))
 
   it.effect("does not wait long for a cancellation", () =>
