@@ -129,7 +129,7 @@ describe("server/directoryStorage: one registry for a directory", () => {
       assert.isTrue(yield* fs.exists(`${directory}/.lock`))
       yield* Effect.scoped(RegistryServer.storageDirectory(directory))
       assert.deepStrictEqual(yield* fs.readDirectory(directory), [])
-    }).pipe(node), { timeout: 60_000 })
+    }).pipe(node), { timeout: 300_000 })
 })
 
 describe("server/directoryStorage: symbolic links", () => {
