@@ -125,7 +125,8 @@ export class DigestMismatch extends Schema.TaggedError<DigestMismatch>("effect-o
 }
 
 /**
- * The content is longer or shorter than its descriptor says. Sizes are bytes; `actual` is what had come by then.
+ * The content is longer or shorter than it should be, by its descriptor most often. Sizes are bytes; `actual` is what was
+ * found: what had come when it was given up, or the size that an answer announced.
  *
  * @since 0.1.0
  * @category errors
@@ -137,7 +138,7 @@ export class SizeMismatch extends Schema.TaggedError<SizeMismatch>("effect-oci/R
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return line(`${this.resource} is ${this.expected} bytes by its descriptor, but ${this.actual} bytes came`)
+    return line(`${this.resource} should have ${this.expected} bytes, but ${this.actual} were found`)
   }
 }
 
@@ -225,6 +226,8 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>("effe
  * - `Redirect`: too many hops, or one that is not allowed
  * - `Protocol`: an answer that is not what the protocol says
  *
+ * `size` is there with `TooLarge`: the bytes that the answer announced, or that had come when it was given up.
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -234,7 +237,8 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-o
     method: Schema.String,
     url: Schema.String,
     reason: Schema.Literal("Connect", "Tls", "Reset", "Timeout", "TooLarge", "Redirect", "Protocol"),
-    description: Schema.String
+    description: Schema.String,
+    size: Schema.optional(Schema.Number)
   }
 ) {
   /** @since 0.1.0 */

@@ -15,7 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { TransportError } from "../../RegistryError.js"
 import { concat } from "../bytes.js"
-import { failure, fromPlatform } from "./failure.js"
+import { failure, fromPlatform, tooLarge } from "./failure.js"
 import type { Pull } from "./transport.js"
 
 /** What the messages of a body's failures name. */
@@ -128,10 +128,8 @@ export const collect = (
 ): Effect.Effect<Uint8Array, TransportError> =>
   Effect.suspend(() => {
     const length = about.method === "HEAD" ? undefined : declaredLength(headers)
-    const tooLarge = Effect.suspend(() =>
-      Effect.fail(failure(about.method, about.url, "TooLarge", `the body is larger than ${limit} bytes`))
-    )
-    if (length !== undefined && length > limit) return tooLarge
+    const refuse = (found: number) => Effect.fail(tooLarge(about.method, about.url, limit, found))
+    if (length !== undefined && length > limit) return refuse(length)
     const parts: Array<Uint8Array> = []
     let size = 0
     // Pulled by hand: a Stream round it would cost more than all else that a small body needs.
@@ -141,7 +139,7 @@ export const collect = (
         onSuccess: (chunk) => {
           for (const part of chunk) {
             size += part.length
-            if (size > limit) return tooLarge
+            if (size > limit) return refuse(size)
             parts.push(part)
           }
           return readAll(pull)

@@ -9,7 +9,7 @@ import * as Predicate from "effect/Predicate"
 import { TransportError } from "../../RegistryError.js"
 import { redact } from "./url.js"
 
-type Reason = TransportError["reason"]
+type Reason = Exclude<TransportError["reason"], "TooLarge">
 
 const words: Readonly<Record<string, readonly [Reason, string]>> = {
   EAI_AGAIN: ["Connect", "the name could not be looked up"],
@@ -84,8 +84,26 @@ export const fromPlatform = (method: string, url: string, error: HttpClientError
 }
 
 /** @internal */
-export const failure = (method: string, url: string, reason: Reason, description: string): TransportError =>
-  new TransportError({ method, url: redact(url), reason, description })
+export const failure = (
+  method: string,
+  url: string,
+  reason: Reason,
+  description: string
+): TransportError => new TransportError({ method, url: redact(url), reason, description })
+
+/**
+ * The failure of a body that is larger than `limit`; `size` is what it announced, or what had come, in bytes.
+ *
+ * @internal
+ */
+export const tooLarge = (method: string, url: string, limit: number, size: number): TransportError =>
+  new TransportError({
+    method,
+    url: redact(url),
+    reason: "TooLarge",
+    description: `the body is larger than ${limit} bytes`,
+    size
+  })
 
 /**
  * The system's code for the failure, such as `ECONNREFUSED`.

@@ -63,7 +63,7 @@ export const readBlob = (remote: Remote) =>
           return Effect.fail(error)
         },
         TransportError: (error) =>
-          error.reason === "TooLarge" ? new SizeMismatch({ resource, expected: size, actual: size + 1 }) : error
+          error.size === undefined ? error : new SizeMismatch({ resource, expected: size, actual: error.size })
       })
     )
     yield* Digest.verifyBytes(bytes, { digest, size }, resource)

@@ -328,19 +328,13 @@ const take = (
 }
 
 /** What is wrong with an answer that has ended here. */
-const shortfall = (
-  { received, resource, start, wanted }: Transfer,
-  { shown, skip, status }: Connection
-): SizeMismatch | Cut | undefined => {
-  if (skip > 0) {
-    const from = start + received
-    return new SizeMismatch({ resource, expected: start + (wanted ?? received), actual: from - skip })
-  }
-  if (wanted === undefined || received >= wanted) return undefined
+const shortfall = (transfer: Transfer, { shown, skip, status }: Connection): SizeMismatch | Cut | undefined => {
+  const { received, size, start, wanted } = transfer
+  if (skip === 0 && (wanted === undefined || received >= wanted)) return undefined
   // A 206 may hold less than was asked for; a whole answer that is short is just that.
   return status === 206
     ? new Cut(protocol("GET", { shown }, `the answer ended after ${received} of ${wanted} bytes`))
-    : new SizeMismatch({ resource, expected: wanted, actual: received })
+    : mismatch(transfer, size ?? start + (wanted ?? received), start + received - skip)
 }
 
 const isFinal = (error: TransportError): boolean =>

@@ -103,7 +103,7 @@ describe("pause", () => {
     assert.deepStrictEqual(stepOf(new SizeMismatch({ resource: "x", expected: 1, actual: 2 }), otherwise), {
       ...otherwise,
       reason: "SizeMismatch",
-      message: "x is 1 bytes by its descriptor, but 2 bytes came",
+      message: "x should have 1 bytes, but 2 were found",
       retryAfter: undefined
     })
   })

@@ -5,6 +5,18 @@ import { blobOf, name, registry, sample, script } from "./scripted.js"
 const { digest } = blobOf(sample(10))
 const url = `/v2/${name}/blobs/${digest}`
 
+describe("readBlob", () => {
+  it.effect("says how many bytes were found of a blob that is longer or shorter", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([{ body: sample(5000) }, { body: sample(7) }])
+      for (const actual of [5000, 7]) {
+        const error = yield* Effect.flip(repository.readBlob({ digest, size: 10 }))
+        assert.deepInclude(error, { _tag: "SizeMismatch", expected: 10, actual })
+        assert.match(error.message, new RegExp(`should have 10 bytes, but ${actual} were found$`))
+      }
+    }))
+})
+
 describe("hasBlob", () => {
   it.effect("is one HEAD, and remembers what it saw", () =>
     Effect.gen(function*() {

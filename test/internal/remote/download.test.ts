@@ -156,7 +156,11 @@ describe("getBlob", () => {
   it.effect("refuses a part of a blob of another size", () =>
     Effect.gen(function*() {
       const { repository } = yield* script([{ body: bytes.subarray(0, 300), cut: true }, partial(300, 999, 2000)])
-      assert.strictEqual((yield* bad(collect(repository.getBlob(blob))))._tag, "SizeMismatch")
+      assert.deepInclude(yield* bad(collect(repository.getBlob(blob))), {
+        _tag: "SizeMismatch",
+        expected: 1000,
+        actual: 2000
+      })
     }))
 
   it.effect("goes on behind a part that is smaller than asked for", () =>
@@ -295,6 +299,16 @@ describe("getBlob of a range", () => {
         Array.from(bytes.subarray(10, 20))
       )
       assert.strictEqual(seen[1]?.headers["range"], "bytes=13-19")
+    }))
+
+  it.effect("names the size of the whole blob where it is too short for the part", () =>
+    Effect.gen(function*() {
+      const part = { offset: 500, length: 100 }
+      for (const [came, size, expected] of [[550, 1000, 1000], [550, undefined, 600], [300, 1000, 1000]] as const) {
+        const { repository } = yield* script([{ body: bytes.subarray(0, came) }])
+        const error = yield* bad(collect(repository.getBlob({ digest, ...(size === undefined ? {} : { size }) }, part)))
+        assert.deepInclude(error, { _tag: "SizeMismatch", expected, actual: came })
+      }
     }))
 
   it.effect("fails when the blob is shorter than the part", () =>

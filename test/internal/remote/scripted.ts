@@ -146,7 +146,13 @@ export const script = (
             bytes: (limit) => {
               const bytes = join(parts)
               return bytes.byteLength > limit
-                ? new TransportError({ method: "GET", url, reason: "TooLarge", description: `over ${limit} bytes` })
+                ? new TransportError({
+                  method: "GET",
+                  url,
+                  reason: "TooLarge",
+                  size: bytes.byteLength,
+                  description: `over ${limit} bytes`
+                })
                 : given.cut === true
                 ? reset
                 : Effect.succeed(bytes)
