@@ -5,16 +5,18 @@
  */
 import { BlockList, isIP } from "node:net"
 
-const subnets = (list: ReadonlyArray<readonly [string, number]>): BlockList => {
+type Subnet = readonly [address: string, prefix: number]
+
+const blockList = (subnets: ReadonlyArray<Subnet>): BlockList => {
   const blocks = new BlockList()
-  for (const [address, prefix] of list) blocks.addSubnet(address, prefix, isIP(address) === 4 ? "ipv4" : "ipv6")
+  for (const [address, prefix] of subnets) blocks.addSubnet(address, prefix, isIP(address) === 4 ? "ipv4" : "ipv6")
   return blocks
 }
 
-const loopback = subnets([["127.0.0.0", 8], ["::1", 128]])
+const loopback = blockList([["127.0.0.0", 8], ["::1", 128]])
 
-/** Loopback, link-local, private, shared and unspecified addresses; IPv4 ones in IPv6 notation (`::ffff:…`) included. */
-const internal = subnets([
+/** Unspecified, private, shared, loopback, link-local, protocol, benchmarking, multicast and reserved (RFC 6890). */
+const internal4: ReadonlyArray<Subnet> = [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],
   ["100.64.0.0", 10],
@@ -24,24 +26,42 @@ const internal = subnets([
   ["192.0.0.0", 24],
   ["192.168.0.0", 16],
   ["198.18.0.0", 15],
-  ["255.255.255.255", 32],
-  // ::, ::1 and the IPv4-compatible addresses of old
+  ["224.0.0.0", 4],
+  ["240.0.0.0", 4]
+]
+
+const internal6: ReadonlyArray<Subnet> = [
+  // ::, ::1 and the IPv4-compatible addresses (RFC 4291 §2.5.5.1)
   ["::", 96],
   ["fc00::", 7],
   ["fe80::", 10],
   ["fec0::", 10],
-  // translations: what they lead to is decided by a gateway
-  ["64:ff9b::", 96],
+  ["ff00::", 8],
+  // Translators decide where these lead: IPv4-translated (RFC 2765), local NAT64 (RFC 8215), Teredo (RFC 4380).
+  ["::ffff:0:0:0", 96],
   ["64:ff9b:1::", 48],
-  ["2002:0a00::", 24],
-  ["2002:7f00::", 24],
-  ["2002:a9fe::", 32],
-  ["2002:ac10::", 28],
-  ["2002:c0a8::", 32]
-])
+  ["2001::", 32]
+]
+
+/**
+ * The IPv6 notations that lead to exactly the IPv4 address in them: mapped (RFC 4291 §2.5.5.2), NAT64 (RFC 6052 §2.1) and
+ * 6to4 (RFC 3056 §2). NAT64 is not internal as a whole: where DNS64 is in use, public names resolve to it.
+ */
+const embedded = ([address, prefix]: Subnet): ReadonlyArray<Subnet> => {
+  const [a = 0, b = 0, c = 0, d = 0] = address.split(".").map(Number)
+  const high = ((a << 8) | b).toString(16)
+  const low = ((c << 8) | d).toString(16)
+  return [
+    [`::ffff:${high}:${low}`, 96 + prefix],
+    [`64:ff9b::${high}:${low}`, 96 + prefix],
+    [`2002:${high}:${low}::`, 16 + prefix]
+  ]
+}
+
+const internal = blockList([...internal4, ...internal6, ...internal4.flatMap(embedded)])
 
 const within = (blocks: BlockList, hostname: string): boolean => {
-  const address = hostname.replace(/^\[|\]$/g, "")
+  const address = hostname.replace(/^\[|\]$/g, "").replace(/%.*$/s, "")
   const family = isIP(address)
   return family !== 0 && blocks.check(address, family === 4 ? "ipv4" : "ipv6")
 }
@@ -56,7 +76,8 @@ const isLocalName = (hostname: string): boolean => /^(?:.+\.)?localhost\.?$/i.te
 export const isLoopback = (hostname: string): boolean => isLocalName(hostname) || within(loopback, hostname)
 
 /**
- * A loopback, link-local or private address, or a name that always leads to one. Names are not looked up.
+ * An address that is not on the public network, or a name that always leads to one. Names are not looked up. Takes a
+ * `URL`'s hostname, brackets and all, or an address as a look-up gives it.
  *
  * @internal
  */
