@@ -4,15 +4,15 @@
  *
  * @since 0.1.0
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Undici from "@effect/platform-node/Undici"
-import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { X509Certificate } from "node:crypto"
 import * as Tls from "node:tls"
 import * as Credentials from "./Credentials.js"
+import * as Dispatcher from "./internal/http/dispatcher.js"
 import * as RegistryClient from "./RegistryClient.js"
 import type * as RegistryConfig from "./RegistryConfig.js"
 import { InvalidInput } from "./RegistryError.js"
@@ -25,7 +25,8 @@ import { InvalidInput } from "./RegistryError.js"
  */
 export interface HttpOptions {
   /**
-   * Most connections to one origin at a time; more requests wait. 64 by default. A copy within one registry holds two for
+   * Most connections to one origin at a time; more requests wait. 64 by default. An origin that is a registry and that a
+   * public registry leads to as well has as many again for the latter. A copy within one registry holds two for
    * each blob on its way, so keep it above twice the concurrency of all copies that run together.
    */
   readonly connections?: number | undefined
@@ -40,8 +41,10 @@ export interface HttpOptions {
 }
 
 /**
- * An `HttpClient` over a pool of connections of its own, closed with the layer. It follows no redirects, decodes no
- * bodies and adds no headers, and a `HEAD` leaves its connection open.
+ * An `HttpClient` over pools of connections of its own, closed with the layer. It follows no redirects, decodes no bodies
+ * and adds no headers, and a `HEAD` leaves its connection open. For a `RegistryClient` it sends queries byte for byte as
+ * the registry gave them, and refuses names that lead from a public registry to an internal address
+ * (`RegistryConfig.HostOptions.allowPrivate`). Through a proxy no name is looked up.
  *
  * Fails with `InvalidInput` for a number of connections, a certificate or a proxy URL that can never work.
  *
@@ -49,13 +52,7 @@ export interface HttpOptions {
  * @category layers
  */
 export const layerHttp = (options: HttpOptions = {}): Layer.Layer<HttpClient.HttpClient, InvalidInput> =>
-  NodeHttpClient.layerUndiciWithoutDispatcher.pipe(
-    Layer.provide(Layer.merge(
-      Layer.scoped(NodeHttpClient.Dispatcher, makeDispatcher(options)),
-      // undici closes the connection after a HEAD unless told otherwise, and most requests of a copy are HEADs.
-      Layer.succeed(NodeHttpClient.UndiciRequestOptions, { reset: false } as Undici.Dispatcher.RequestOptions)
-    ))
-  )
+  Layer.scoped(HttpClient.HttpClient, makeClient(options))
 
 /**
  * What `layer` takes: the settings of `RegistryClient`, how connections are made, and whose credentials are used.
@@ -95,24 +92,26 @@ export const layer = <E = never, R = never>(
     Layer.provide(credentials ?? Credentials.layerAnonymous)
   )
 
-const makeDispatcher = Effect.fnUntraced(function*({ ca, connections = 64, proxy = true }: HttpOptions) {
+const makeClient = Effect.fnUntraced(function*({ ca, connections = 64, proxy = true }: HttpOptions) {
   if (!Number.isInteger(connections) || connections < 1) {
     return yield* new InvalidInput({ field: "connections", reason: "it must be a whole number above 0" })
   }
   const trusted = ca === undefined ? undefined : yield* certificates(typeof ca === "string" ? [ca] : ca)
   const tls = trusted === undefined ? {} : { ca: trusted }
-  const pool = { connections, connect: tls }
-  const open = Effect.try({
-    try: (): Undici.Dispatcher => {
-      if (proxy === false) return new Undici.Agent(pool)
-      const url = proxy === true ? undefined : Redacted.isRedacted(proxy) ? Redacted.value(proxy) : proxy
-      const uri = url === undefined ? {} : { httpProxy: url, httpsProxy: url }
-      return new Undici.EnvHttpProxyAgent({ ...pool, ...uri, requestTls: tls, proxyTls: tls, noProxy: noProxy() })
-    },
-    // Not undici's own words: they quote the URL, which may hold a password.
-    catch: () => new InvalidInput({ field: "proxy", reason: "the proxy's URL is not valid" })
-  })
-  return yield* Effect.acquireRelease(open, (dispatcher) => Effect.promise(() => dispatcher.destroy()))
+  return yield* Dispatcher.makeClient((lookup) =>
+    Effect.try({
+      try: (): Undici.Dispatcher => {
+        // Of direct connections alone: a proxy looks names up by itself.
+        const pool = { connections, connect: { ...tls, lookup } }
+        if (proxy === false) return new Undici.Agent(pool)
+        const url = proxy === true ? undefined : Redacted.isRedacted(proxy) ? Redacted.value(proxy) : proxy
+        const uri = url === undefined ? {} : { httpProxy: url, httpsProxy: url }
+        return new Undici.EnvHttpProxyAgent({ ...pool, ...uri, requestTls: tls, proxyTls: tls, noProxy: noProxy() })
+      },
+      // Not undici's own words: they quote the URL, which may hold a password.
+      catch: () => new InvalidInput({ field: "proxy", reason: "the proxy's URL is not valid" })
+    })
+  )
 })
 
 /** A proxy cannot reach this machine's loopback. Go's clients leave it out by themselves; undici must be told. */

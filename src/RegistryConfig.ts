@@ -19,7 +19,16 @@ export interface HostOptions {
   readonly plainHttp?: boolean | undefined
   /** Headers sent to this registry's own origin only. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** Let a realm, redirect, `Location` or `Link` of this registry lead to loopback, link-local and private addresses. By default only when the registry is at such an address itself. */
+  /**
+   * Whether a realm, redirect or `Location` of this registry may lead to an internal address: loopback, link-local, private,
+   * multicast, reserved, or one that a translator such as Teredo resolves. By default only when the registry is at such an
+   * address itself. Its own origin may be asked in any case, and a `Link` never leaves it. What is refused is a
+   * `TransportError` with the reason `Redirect`, for an address in a realm a `CredentialsError`.
+   *
+   * Names are looked up by the HTTP layer of `NodeRegistry`, whenever it makes a connection and not through a proxy. With
+   * other HTTP layers only `localhost` and addresses that are written out are judged: a name may lead anywhere, and a
+   * registry counts as internal only when its own name is one of those.
+   */
   readonly allowPrivate?: boolean | undefined
   /** Upload in chunks of this many bytes instead of one streamed PUT. */
   readonly chunkSize?: number | undefined

@@ -2,6 +2,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import * as Http from "node:http"
@@ -202,6 +203,37 @@ describe("NodeRegistry.layerHttp", () => {
 })
 
 describe("NodeRegistry.layer", () => {
+  it.scopedLive("sends the query of a redirect and of a Location byte for byte", () =>
+    Effect.gen(function*() {
+      const query = "?sig=a%20b~c(d)'e'+f%2F=&x=%3a&&q=\"<{^`|}>"
+      const lines: Array<string> = []
+      const content = new TextEncoder().encode("blob")
+      const blob = Descriptor.fromBytes(content, "application/octet-stream")
+      const { port } = yield* listen(Http.createServer((request, response) => {
+        lines.push(`${request.method} ${request.url}`)
+        request.resume()
+        const isStored = request.url?.startsWith("/store") === true
+        const location = `/store/o'1${query}#part`
+        request.on("end", () => {
+          if (request.method === "GET") {
+            if (isStored) response.end(content)
+            else response.writeHead(307, { location }).end()
+          } else if (request.method === "HEAD") response.writeHead(404).end()
+          else if (request.method === "POST") response.writeHead(202, { location }).end()
+          else response.writeHead(201).end()
+        })
+      }))
+      yield* Effect.gen(function*() {
+        const repository = yield* RegistryClient.repository(`127.0.0.1:${port}/app`)
+        yield* Stream.runDrain(repository.getBlob(blob))
+        yield* repository.putBlob(blob, Stream.make(content))
+      }).pipe(Effect.provide(NodeRegistry.layer({ retries: 0 })))
+      assert.deepStrictEqual(lines.filter((line) => line.includes("/store")), [
+        `GET /store/o'1${query}`,
+        `PUT /store/o'1${query}&digest=${encodeURIComponent(blob.digest)}`
+      ])
+    }))
+
   const protectedRegistry = Effect.gen(function*() {
     const password = Redacted.make("a password")
     const server = yield* RegistryServer.make({

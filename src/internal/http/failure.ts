@@ -24,6 +24,10 @@ const words: Readonly<Record<string, readonly [Reason, string]>> = {
   ENOTFOUND: ["Connect", "the name does not exist"],
   EPIPE: ["Reset", "the connection was closed while sending"],
   EPROTO: ["Tls", "the TLS handshake failed; a registry without TLS needs plainHttp"],
+  ERR_INTERNAL_ADDRESS: [
+    "Redirect",
+    "the name leads to an address that is not on the public network, but the registry is: allowPrivate permits it"
+  ],
   ERR_SSL_WRONG_VERSION_NUMBER: ["Tls", "the server does not speak TLS; a registry without TLS needs plainHttp"],
   ERR_SSL_PACKET_LENGTH_TOO_LONG: ["Tls", "the server does not speak TLS; a registry without TLS needs plainHttp"],
   ERR_TLS_CERT_ALTNAME_INVALID: ["Tls", "the certificate is for another name"],

@@ -9,6 +9,7 @@ import * as Scope from "effect/Scope"
 import { drain } from "./body.js"
 import { failure } from "./failure.js"
 import { distrust, type Host } from "./host.js"
+import { CurrentPrincipal } from "./principal.js"
 import { type Failed, final } from "./retry.js"
 import type { Hide } from "./secrets.js"
 import type { Answer, Outgoing, Send } from "./send.js"
@@ -45,7 +46,7 @@ export interface Arrival extends Answer {
 const maxHops = 10
 const redirects = new Set([301, 302, 303, 307, 308])
 
-/** What becomes of a connection: it stays open as long as a scope, is let go of at once, or has come to its end. */
+/** What becomes of a connection: it stays open as long as a scope, is let go of at once, or comes to its end by itself. */
 type Fate = Scope.Scope | "Close" | "Over"
 
 /**
@@ -68,7 +69,9 @@ const withOwnScope = <A, E, R>(
   )
 
 interface Next {
-  readonly to: URL
+  readonly to: string
+  /** Its origin. */
+  readonly origin: string
   readonly getInstead: boolean
 }
 
@@ -82,24 +85,37 @@ const next = <E>(journey: Journey<E>, arrival: Arrival): Effect.Effect<Next | un
   const refuse = (why: string) => Effect.fail(final(failure(journey.method, shown, "Redirect", why)))
   const to = resolve(location, url)
   if (to === undefined) return refuse("the address that it redirects to is malformed")
-  if (to.origin !== new URL(url).origin) {
-    const why = distrust(journey.host, url, to)
-    if (journey.stay === true && to.origin !== journey.origin) {
+  const target = new URL(to)
+  const { origin } = target
+  if (origin !== new URL(url).origin) {
+    const why = distrust(journey.host, url, target)
+    if (journey.stay === true && origin !== journey.origin) {
       return refuse("it redirects a secret to another origin")
     }
-    if (why !== undefined) return refuse(hide(`it redirects to ${to.origin}: ${why}`))
+    if (why !== undefined) return refuse(hide(`it redirects to ${origin}: ${why}`))
   }
   const reads = journey.method === "GET" || journey.method === "HEAD"
-  if (status === 303) return Effect.succeed({ to, getInstead: !reads })
+  if (status === 303) return Effect.succeed({ to, origin, getInstead: !reads })
   // What a 301 or 302 means for other methods differs from client to client; 307 and 308 keep method and body (R-004).
   if (!reads && status < 303) return refuse(`a ${journey.method} was redirected with ${status}`)
-  return Effect.succeed({ to, getInstead: false })
+  return Effect.succeed({ to, origin, getInstead: false })
+}
+
+/**
+ * Lets go of a redirect's connection, when what little it has of a body has been read. That goes on beside the next
+ * request, for the body may never come, and ends with the fiber at the latest. Only when the request streams its own body
+ * is it waited for, as the source has one reader at a time.
+ */
+const leave = <E>({ body, method }: Outgoing<E>, answer: Answer, close: Effect.Effect<void>): Effect.Effect<void> => {
+  if (answer.isOver) return Effect.void
+  const cleared = Effect.ensuring(Effect.interruptible(drain(method, answer.headers, answer.response.stream)), close)
+  // A fiber begins as uninterruptible as its parent: one that is interrupted before it begins closes nothing.
+  return body?._tag === "Stream" ? cleared : Effect.asVoid(Effect.uninterruptible(Effect.fork(cleared)))
 }
 
 /**
  * Sends the request, follows up to ten redirects, and hands the answer on, with the scope of its connection. That stays
- * open as long as the scope that `keep` gives for what comes of the answer; without one it is let go of, as the
- * connections of the redirects are.
+ * open as long as the scope that `keep` gives for what comes of the answer; without one it is let go of.
  *
  * @internal
  */
@@ -113,8 +129,7 @@ export const follow = <E, A>(
     | { readonly _tag: "End"; readonly result: A; readonly isOver: boolean }
     | ({ readonly _tag: "Onward" } & Next)
   const { secrets } = journey.host
-  const fate = (step: Step): Fate =>
-    step._tag === "Onward" ? "Close" : step.isOver ? "Over" : keep(step.result) ?? "Close"
+  const fate = (step: Step): Fate => step._tag === "Onward" || step.isOver ? "Over" : keep(step.result) ?? "Close"
   const hop = (
     outgoing: Outgoing<E>,
     home: boolean,
@@ -134,10 +149,7 @@ export const follow = <E, A>(
           return Effect.flatMap(next(journey, arrival), (onward): Effect.Effect<Step, Failed<E>> =>
             onward === undefined
               ? Effect.map(arrived(arrival, scope), (result) => ({ _tag: "End", result, isOver: answer.isOver }))
-              : Effect.as(drain(outgoing.method, answer.headers, answer.response.stream), {
-                _tag: "Onward",
-                ...onward
-              }))
+              : Effect.as(leave(outgoing, answer, arrival.abort), { _tag: "Onward", ...onward }))
         })
       const onward = yield* withOwnScope(step, fate)
       if (onward._tag === "End") return onward.result
@@ -145,22 +157,26 @@ export const follow = <E, A>(
         const error = failure(outgoing.method, outgoing.shown, "Redirect", `more than ${maxHops} redirects`)
         return yield* Effect.fail(final(error))
       }
-      const { getInstead, to } = onward
+      const { getInstead, origin, to } = onward
       const then: Outgoing<E> = {
         registry: outgoing.registry,
         method: getInstead ? "GET" : outgoing.method,
-        url: withoutFragment(to.href),
-        shown: secrets.shown(to.href, hide),
+        url: to,
+        shown: secrets.shown(to, hide),
         headers: getInstead ? withoutContent(outgoing.headers) : outgoing.headers,
         body: getInstead ? undefined : outgoing.body,
         whole: outgoing.whole
       }
-      return yield* hop(then, home && to.origin === journey.origin, count + 1)
+      return yield* hop(then, home && origin === journey.origin, count + 1)
     })
   const { body, headers, method, shown, whole } = journey
   const url = withoutFragment(journey.url)
   const registry = journey.host.registry
-  return hop({ registry, method, url, shown, headers, body, whole }, new URL(url).origin === journey.origin, 0)
+  return Effect.provideService(
+    hop({ registry, method, url, shown, headers, body, whole }, new URL(url).origin === journey.origin, 0),
+    CurrentPrincipal,
+    journey.host.principal
+  )
 }
 
 const withoutContent = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>

@@ -9,6 +9,7 @@ import type * as RegistryConfig from "../../RegistryConfig.js"
 import { InvalidInput } from "../../RegistryError.js"
 import { mask } from "../reference.js"
 import { isInternal, isLoopback } from "./address.js"
+import { mayLeadInside, type Principal } from "./principal.js"
 import * as Secrets from "./secrets.js"
 
 /** @internal */
@@ -18,8 +19,8 @@ export interface Host {
   /** Scheme and host of its API, without a slash at the end. Also what "its own origin" means. */
   readonly origin: string
   readonly secure: boolean
-  /** Whether what it says may lead to loopback, link-local and private addresses. */
-  readonly allowPrivate: boolean
+  /** The registry as the layer that makes connections sees it. */
+  readonly principal: Principal
   /** Headers for its own origin only. Values may be secret. */
   readonly headers: Readonly<Record<string, string>>
   /** What must not be shown of what it, or its token server, says. */
@@ -105,7 +106,7 @@ export const make = Effect.fnUntraced(function*(
     registry,
     origin,
     secure: !plain,
-    allowPrivate: options?.allowPrivate ?? isInternal(hostname),
+    principal: { origin, hostname, allowPrivate: options?.allowPrivate, places: undefined },
     headers,
     secrets: Secrets.make(origin),
     concurrency: options?.concurrency ?? defaultConcurrency
@@ -113,9 +114,10 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * Why an address that the registry gave must not be asked, in words; undefined when it may. `from` is where it was
- * found. The rule holds for realms, redirects, `Location` and `Link` alike (R-112): no scheme but http and https, never
- * from https to http, and not from a public registry to an address inside.
+ * Why an address that the registry gave must not be asked, in words; undefined when it may. `from` is where it was found.
+ * The rule holds for realms, redirects and `Location` alike: no scheme but http and https, never from https to http, and
+ * not from a public registry to an internal address. Names are judged when a connection is made, by a layer that looks
+ * them up. A `Link` does not leave its origin at all.
  *
  * @internal
  */
@@ -124,7 +126,7 @@ export const distrust = (host: Host, from: string, to: URL): string | undefined 
   if (to.protocol === "http:" && (host.secure || from.startsWith("https:"))) {
     return "plain http after https is not allowed"
   }
-  if (!host.allowPrivate && isInternal(to.hostname)) {
+  if (to.origin !== host.origin && isInternal(to.hostname) && !mayLeadInside(host.principal)) {
     return `${to.hostname} is not on the public network, but the registry is: allowPrivate permits it`
   }
   return undefined

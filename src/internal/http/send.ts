@@ -172,7 +172,8 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
         const length = declaredLength(headers)
         if (length === 0) return Effect.succeed({ ...answer, bytes: new Uint8Array(0), isOver })
         if (length === undefined || length > smallBody) return Effect.succeed(answer)
-        if (status < 400 && outgoing.whole !== true) return Effect.succeed(answer)
+        // The body of a redirect is not what was asked for, and may never come.
+        if (status < 400 && (outgoing.whole !== true || status >= 300)) return Effect.succeed(answer)
         if (status >= 400) refused = answer
         progress.at = clock.unsafeCurrentTimeMillis()
         return Effect.map(response.arrayBuffer, (buffer): Answer => {

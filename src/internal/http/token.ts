@@ -136,11 +136,7 @@ const postForm = (realm: string, wanted: Wanted, scopes: ReadonlyArray<string>, 
 const locate = (wanted: Wanted): Effect.Effect<string, CredentialsError> => {
   const { host, issuer } = wanted
   const realm = resolve(issuer.realm, `${host.origin}/v2/`)
-  const why = realm === undefined
-    ? "it is malformed"
-    : realm.origin === host.origin
-    ? undefined
-    : distrust(host, host.origin, realm)
+  const why = realm === undefined ? "it is malformed" : distrust(host, host.origin, new URL(realm))
   return realm === undefined || why !== undefined
     ? Effect.fail(
       new CredentialsError({
@@ -148,7 +144,7 @@ const locate = (wanted: Wanted): Effect.Effect<string, CredentialsError> => {
         reason: `its token server at ${host.secrets.shown(issuer.realm)} is not asked: ${host.secrets.hide(`${why}`)}`
       })
     )
-    : Effect.succeed(realm.href.replace(/#.*$/s, ""))
+    : Effect.succeed(realm)
 }
 
 /** What the token server says: a token with the JSON object that held it, or a status that is no success. */

@@ -1,39 +1,19 @@
 /**
- * Addresses that a registry gave: `Location` of an upload, `Link` of a next page.
+ * Addresses that a registry gave for itself: `Location` of an upload, `Link` of a next page.
  *
  * @internal
  */
-
-const scheme = /^[a-z][a-z0-9+.-]*:/i
-const web = /^https?:\/\//i
+import { resolve } from "../http/url.js"
 
 /**
- * The absolute address that a reference stands for, or undefined when it is not one to send a request to. Its query is
- * kept byte for byte (R-043): a `URL` object would rewrite `%20`, `~` and more, and signatures would no longer hold.
+ * The absolute address that a reference stands for, or undefined when it is not one to send a request to. Registries behind
+ * a proxy that ends TLS call themselves http; nothing is gained by believing them, so those stay on https.
  */
-export const resolve = (reference: string, base: string): string | undefined => {
-  const given = reference.trim().split("#", 1)[0] ?? ""
-  if (given === "" || /[\u0000-\u0020\u007f\\]/.test(given) || !URL.canParse(base)) return undefined
+export const resolveOwn = (reference: string, base: string): string | undefined => {
+  const to = resolve(reference, base)
+  if (to === undefined || !to.startsWith("http:")) return to
   const from = new URL(base)
-  const absolute = join(given, from)
-  if (absolute === undefined || !URL.canParse(absolute)) return undefined
-  const to = new URL(absolute)
-  if (to.username !== "" || to.password !== "") return undefined
-  // Registries behind a proxy that ends TLS call themselves http; nothing is gained by believing them.
-  return from.protocol === "https:" && to.protocol === "http:" && to.host === from.host
-    ? absolute.replace(/^http:/i, "https:")
-    : absolute
-}
-
-const join = (given: string, from: URL): string | undefined => {
-  if (scheme.test(given)) return web.test(given) ? given : undefined
-  if (given.startsWith("//")) return `${from.protocol}${given}`
-  if (given.startsWith("/")) return `${from.origin}${given}`
-  const mark = given.indexOf("?")
-  const path = mark === -1 ? given : given.slice(0, mark)
-  const query = mark === -1 ? "" : given.slice(mark)
-  const resolved = new URL(path === "" ? from.pathname : path, from)
-  return `${resolved.origin}${resolved.pathname}${query}`
+  return from.protocol === "https:" && from.host === new URL(to).host ? to.replace(/^http:/, "https:") : to
 }
 
 /** The address with one more query parameter, appended as text. */

@@ -11,7 +11,7 @@ import type { RegistryError, TransportError } from "../../RegistryError.js"
 import type { Response, Transport } from "../http/transport.js"
 import type { Bounds } from "../json.js"
 import * as Link from "./link.js"
-import { resolve, sameOrigin } from "./location.js"
+import { resolveOwn, sameOrigin } from "./location.js"
 import { json, protocol } from "./remote.js"
 
 /** What is asked for at once. ECR refuses more. */
@@ -115,7 +115,7 @@ const linkOf = (response: Response): Effect.Effect<Option.Option<string>, Transp
   // To go on without it would leave out the rest of the list.
   if (link === undefined) return protocol("GET", response, "the Link to the next page cannot be read")
   if (Option.isNone(link)) return Effect.succeedNone
-  const url = resolve(link.value, response.url)
+  const url = resolveOwn(link.value, response.url)
   if (url === undefined) return protocol("GET", response, "the Link to the next page is not an address")
   return sameOrigin(url, response.url)
     ? Effect.succeedSome(url)

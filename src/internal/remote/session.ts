@@ -13,7 +13,7 @@ import * as Digest from "../../Digest.js"
 import { DigestMismatch, type RegistryError, type UnexpectedStatus, UploadInvalid } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import type { Request, Response } from "../http/transport.js"
-import { resolve, withParameter } from "./location.js"
+import { resolveOwn, withParameter } from "./location.js"
 import { contentDigest } from "./manifests.js"
 import { base, orNotFound, pull, type Remote, success, writeScopes } from "./remote.js"
 
@@ -93,7 +93,7 @@ const post = (
         if (mount !== undefined && response.status === 201) {
           return Effect.as(checkDigest(response, mount.digest), undefined)
         }
-        const location = resolve(response.headers["location"] ?? "", response.url)
+        const location = resolveOwn(response.headers["location"] ?? "", response.url)
         if (location === undefined) {
           return Effect.fail(
             invalid("POST", response, "the registry opened no session: its Location is missing or bad")
@@ -233,7 +233,7 @@ export const mount = (
 export const advance = (session: UploadSession, response: Response): Effect.Effect<void, UploadInvalid> => {
   const header = response.headers["location"]
   if (header === undefined) return Effect.void
-  const location = resolve(header, response.url)
+  const location = resolveOwn(header, response.url)
   if (location === undefined) {
     return Effect.fail(invalid("PATCH", response, "the Location of the session is not an address"))
   }

@@ -437,6 +437,12 @@ describe("the realm", () => {
     ["the metadata address", "example.com", "https://169.254.169.254/token"],
     ["a number for an address", "example.com", "https://2130706433/token"],
     ["localhost", "example.com", "https://sub.localhost/token"],
+    ["an address that a translator resolves", "example.com", "https://[::ffff:0:808:808]/token"],
+    ["Teredo", "example.com", "https://[2001:0:808:808::1]/token"],
+    ["6to4 of a private address", "example.com", "https://[2002:a9fe:a9fe::]/token"],
+    ["multicast", "example.com", "https://224.0.0.1/token"],
+    ["multicast in IPv6", "example.com", "https://[ff02::1]/token"],
+    ["a reserved address", "example.com", "https://240.0.0.1/token"],
     ["no http", "example.com", "file:///etc/passwd"]
   ]
   for (const [name, registry, realm] of refused) {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as Credentials from "../../../src/Credentials.js"
@@ -101,6 +102,12 @@ describe("redirects", () => {
     ["loopback", "https://127.0.0.1/x?sig=S3CRET"],
     ["metadata", "https://169.254.169.254/latest?sig=S3CRET"],
     ["private in IPv6", "https://[fd00::1]/x?sig=S3CRET"],
+    ["IPv4-translated", "https://[::ffff:0:808:808]/x?sig=S3CRET"],
+    ["Teredo", "https://[2001:0:808:808::1]/x?sig=S3CRET"],
+    ["6to4 of a private address", "https://[2002:c0a8:101::]/x?sig=S3CRET"],
+    ["multicast", "https://239.255.255.250/x?sig=S3CRET"],
+    ["multicast in IPv6", "https://[ff02::1]/x?sig=S3CRET"],
+    ["a reserved address", "https://240.0.0.1/x?sig=S3CRET"],
     ["a file", "file:///etc/passwd?sig=S3CRET"],
     ["nonsense", "http://[?S3CRET"]
   ]
@@ -114,7 +121,7 @@ describe("redirects", () => {
         assert.notInclude(error.message, "S3CRET")
         assert.strictEqual(log.length, 1)
       }))
-    it.scoped(`an absolute URL to ${name} is refused as well`, () =>
+    it.scoped(`an absolute URL, such as a Location, to ${name} is refused as well`, () =>
       Effect.gen(function*() {
         const { log, transport } = scripted(() => ({ status: 200 }))
         const { execute } = yield* transport()
@@ -176,6 +183,27 @@ describe("redirects", () => {
       const error = (yield* Effect.flip(execute(get("example.com", { method: "PUT" })))) as TransportError
       assert.strictEqual(error.reason, "Redirect")
       assert.strictEqual((yield* execute(get("example.com", { method: "HEAD" }))).url, "https://example.com/2")
+    }))
+
+  it.scoped("are followed though their body never comes, and their connection is let go of", () =>
+    Effect.gen(function*() {
+      for (const buffer of [100, undefined]) {
+        const wasLetGo: Array<boolean | undefined> = []
+        const { signals, transport } = scripted((seen) => {
+          if (!seen.url.endsWith("/2")) {
+            return { status: 307, headers: { location: "/2", "content-length": "10" }, body: new ReadableStream() }
+          }
+          wasLetGo.push(signals[0]?.aborted)
+          return { status: 200, body: "blob" }
+        })
+        const { execute } = yield* transport()
+        const read = Effect.flatMap(execute(get("example.com", { buffer })), (response) => response.bytes(10))
+        const fiber = yield* Effect.fork(Effect.scoped(read))
+        assert.strictEqual(utf8(yield* Fiber.join(fiber)), "blob")
+        // It was still being read when the next request went out.
+        assert.deepStrictEqual(wasLetGo, [false])
+        assert.isTrue(signals[0]?.aborted)
+      }
     }))
 
   it.scoped("without a Location are answers like others", () =>

@@ -94,4 +94,30 @@ describe("distrust", () => {
       assert.strictEqual(distrust(inside, inside.origin, new URL("http://192.168.0.1/x")), undefined)
       assert.isDefined(distrust(inside, "https://cdn.example.net/x", new URL("http://192.168.0.1/x")))
     }))
+
+  it.effect("takes a registry for internal when a look-up finds that it is, unless it is told otherwise", () =>
+    Effect.gen(function*() {
+      const places = { isInside: (hostname: string) => hostname === "registry.corp" }
+      const to = new URL("https://10.0.0.7/token")
+      for (
+        const [name, allowPrivate, isRefused] of [
+          ["registry.corp", undefined, false],
+          ["registry.corp", false, true],
+          ["registry.example", undefined, true],
+          ["registry.example", true, false]
+        ] as const
+      ) {
+        const host = yield* make(name, { allowPrivate })
+        assert.strictEqual(distrust(host, host.origin, to) !== undefined, isRefused || allowPrivate === undefined)
+        host.principal.places = places
+        assert.strictEqual(distrust(host, host.origin, to) !== undefined, isRefused)
+      }
+    }))
+
+  it.effect("always allows the registry's own origin", () =>
+    Effect.gen(function*() {
+      const host = yield* make("10.0.0.1", { allowPrivate: false })
+      assert.strictEqual(distrust(host, "https://cdn.example.net/x", new URL("https://10.0.0.1/back")), undefined)
+      assert.isDefined(distrust(host, "https://cdn.example.net/x", new URL("https://10.0.0.1:8443/back")))
+    }))
 })

@@ -130,7 +130,14 @@ describe("tags", () => {
     }))
 
   for (
-    const link of ["https://elsewhere.test/x", "http://registry.test:81/x", "//elsewhere.test/x", "ftp://x", "https://"]
+    const link of [
+      "https://elsewhere.test/x",
+      "https://10.0.0.1/x",
+      "http://registry.test:81/x",
+      "//elsewhere.test/x",
+      "ftp://x",
+      "https://"
+    ]
   ) {
     it.effect(`does not follow a link to ${link}`, () =>
       Effect.gen(function*() {
