@@ -111,6 +111,16 @@ export interface Options {
   readonly onRetry?: ((retry: Retry) => Effect.Effect<void>) | undefined
   /** Largest manifest read, in bytes. 8 MiB by default. */
   readonly maxManifestSize?: number | undefined
+  /**
+   * Pages of one list of tags, repositories or referrers; a longer list ends with a failure. 10 000 by default. Of pages
+   * that hold fewer than ten entries on average there may be a tenth of that.
+   */
+  readonly maxPages?: number | undefined
+  /**
+   * How long the pages of one list may take to get, all together; what is done with its entries in between does not count.
+   * 10 minutes by default.
+   */
+  readonly maxListTime?: Duration.DurationInput | undefined
   /** The `User-Agent` header. `effect-oci/<version>` by default. */
   readonly userAgent?: string | undefined
 }

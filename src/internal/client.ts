@@ -151,7 +151,8 @@ export const make = Effect.fnUntraced(function*(
     listRepositories: (registry) =>
       Stream.unwrap(Effect.map(
         Reference.parseRegistry(registry),
-        (name) => Stream.mapError(remote.listRepositories(transport, name), operationError("listRepositories", name))
+        (name) =>
+          Stream.mapError(remote.listRepositories(transport, name, options), operationError("listRepositories", name))
       )).pipe(Stream.withSpan("RegistryClient.listRepositories")),
 
     deleteImage: (image) =>

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { ManifestInvalid } from "../RegistryError.js"
 import { documentBounds } from "./json.js"
@@ -12,6 +13,12 @@ export const defaultManifestSize = 8 * 1024 * 1024
 
 /** Tries of one request, or of one step of a transfer, after the first, where nothing else is set. */
 export const defaultRetries = 4
+
+/** Pages of one list: ten million entries of a registry that fills its pages. */
+export const defaultPages = 10_000
+
+/** How long the pages of one list may take altogether. */
+export const defaultListTime = Duration.minutes(10)
 
 const maxDepth = 8
 const maxDescriptors = documentBounds.entries

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as RegistryConfig from "../../RegistryConfig.js"
 import { InvalidInput } from "../../RegistryError.js"
-import { defaultRetries } from "../limits.js"
+import { defaultListTime, defaultPages, defaultRetries } from "../limits.js"
 import { version } from "../version.js"
 import { canonical, type Host, isHeaderValue, make as makeHost } from "./host.js"
 import { defaultSchedule, type Policy } from "./retry.js"
@@ -64,6 +64,11 @@ export const make = Effect.fnUntraced(function*(
     return yield* invalid("retries", `${retries} is not a whole number of tries`)
   }
   yield* bytes("maxManifestSize", options.maxManifestSize)
+  yield* duration("maxListTime", options.maxListTime, defaultListTime)
+  const { maxPages = defaultPages } = options
+  if (!Number.isSafeInteger(maxPages) || maxPages <= 0) {
+    return yield* invalid("maxPages", `${maxPages} is not a whole number above 0`)
+  }
   const agent = options.userAgent ?? `effect-oci/${version}`
   if (agent.trim() === "" || !isHeaderValue(agent)) return yield* invalid("userAgent", "it cannot be sent")
   const hosts = new Map<string, Host>()

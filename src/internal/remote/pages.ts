@@ -4,12 +4,15 @@
  * @internal
  */
 import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { RegistryError, TransportError } from "../../RegistryError.js"
+import type * as RegistryConfig from "../../RegistryConfig.js"
+import { type RegistryError, TransportError } from "../../RegistryError.js"
 import type { Response, Transport } from "../http/transport.js"
 import type { Bounds } from "../json.js"
+import { defaultListTime, defaultPages } from "../limits.js"
 import * as Link from "./link.js"
 import { resolveOwn, sameOrigin } from "./location.js"
 import { json, protocol } from "./remote.js"
@@ -23,8 +26,8 @@ const maxPage = 32 * 1024 * 1024
 /** Pages without anything in them, one after another, before the registry is taken for a trap. */
 const maxEmpty = 10
 
-/** Pages of one list, before the same is thought of it: ten million entries of a registry that fills its pages. */
-const maxPages = 10_000
+/** Of pages with fewer entries than this on average there may be so many times fewer. */
+const fewEntries = 10
 
 export interface Page<A> {
   readonly items: ReadonlyArray<A>
@@ -34,6 +37,7 @@ export interface Page<A> {
 
 export interface List<A, E> {
   readonly transport: Transport
+  readonly config: Pick<RegistryConfig.Options, "maxListTime" | "maxPages">
   readonly registry: string
   readonly scopes: ReadonlyArray<string>
   readonly first: string
@@ -43,6 +47,8 @@ export interface List<A, E> {
   readonly limit?: number | undefined
   /** How much there may be in a page; as in a manifest, where it is not said. */
   readonly bounds?: Bounds | undefined
+  /** How many entries the whole list may have. */
+  readonly most?: number | undefined
   readonly page: (content: unknown, response: Response) => Effect.Effect<Page<A>, E>
 }
 
@@ -54,6 +60,9 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
     let linked = false
     let empty = 0
     let count = 0
+    let entries = 0
+    const { maxListTime = defaultListTime, maxPages = defaultPages } = list.config
+    let left = Duration.decode(maxListTime)
     /** The page before, when this one was asked for without a link to it. */
     let guessedFrom: ReadonlyArray<A> | undefined
 
@@ -73,12 +82,22 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
       error._tag === "UnexpectedStatus" && error.status === 400 &&
       error.errors.some(({ code }) => code === "PAGINATION_NUMBER_INVALID")
 
+    const tooLong = (): string | undefined =>
+      count >= maxPages
+        ? `the list does not end within ${maxPages} pages`
+        : count >= maxPages / fewEntries && entries < count * fewEntries
+        ? `the list does not end within ${count} pages, which hold ${entries} entries`
+        : entries > (list.most ?? Infinity)
+        ? `the list has more than ${list.most} entries`
+        : undefined
+
     const read = Effect.fnUntraced(function*(url: string) {
       const response = yield* url === list.first && list.unsized !== undefined
         ? Effect.catchIf(get(url), tooLarge, () => get(list.unsized ?? url))
         : get(url)
       const { after, items } = yield* list.page(yield* json(response, limit, list.bounds), response)
       count++
+      entries += items.length
       // distribution 2.8 sends its whole list whatever `last` says, and a page never begins like the one before it.
       if (guessedFrom !== undefined && items.length > 0 && items[0] === guessedFrom[0]) {
         return [Chunk.empty<A>(), Option.none<string>()] as const
@@ -97,14 +116,32 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
         if (empty > maxEmpty) {
           return yield* protocol("GET", response, `${empty} empty pages came one after another`)
         }
-        if (count >= maxPages) {
-          return yield* protocol("GET", response, `the list does not end within ${maxPages} pages`)
-        }
+        const reason = tooLong()
+        if (reason !== undefined) return yield* protocol("GET", response, reason)
       }
       return [Chunk.unsafeFromArray(items as Array<A>), following] as const
     })
 
-    return Stream.paginateChunkEffect(list.first, read)
+    /** What the consumer does between two pages takes nothing from the time of the list. */
+    const inTime = (url: string) =>
+      Effect.timed(read(url)).pipe(
+        Effect.timeoutFail({
+          duration: left,
+          onTimeout: () =>
+            new TransportError({
+              method: "GET",
+              url: list.transport.shown(list.registry, url),
+              reason: "Timeout",
+              description: `the list does not end within ${Duration.format(maxListTime)}, after ${count} pages`
+            })
+        }),
+        Effect.map(([took, page]) => {
+          left = Duration.subtract(left, took)
+          return page
+        })
+      )
+
+    return Stream.paginateChunkEffect(list.first, (url) => Effect.suspend(() => inTime(url)))
   })
 
 /** The next page's address, if there is one. It is opaque, but it does not lead elsewhere. */

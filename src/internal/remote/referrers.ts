@@ -29,6 +29,9 @@ interface Entry {
   readonly filtered: boolean
 }
 
+/** What refers to one manifest is remembered by its digest until the list ends. */
+const maxReferrers = 100_000
+
 const decode = decodeWire(Manifest.ImageIndex)
 
 const filters = (response: Response): ReadonlyArray<string> =>
@@ -66,11 +69,13 @@ export const referrers = (remote: Remote) =>
 
     const api = pages({
       transport: remote.transport,
+      config: remote.config,
       registry: remote.registry,
       scopes: readScopes(remote),
       first: `${path}/referrers/${digest}${query}`,
       headers: { accept: MediaType.ociIndex },
       limit: maxManifestSize(remote),
+      most: maxReferrers,
       page
     }).pipe(
       Stream.filter(isWanted),

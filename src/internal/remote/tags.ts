@@ -49,6 +49,7 @@ export const tags = (remote: Remote): Stream.Stream<string, Failure> =>
     const path = `${root}/tags/list`
     return pages({
       transport: remote.transport,
+      config: remote.config,
       registry: remote.registry,
       scopes: readScopes(remote),
       first: `${path}?n=${pageSize}`,
@@ -59,10 +60,15 @@ export const tags = (remote: Remote): Stream.Stream<string, Failure> =>
   })).pipe(missing("repository", `${remote.registry}/${remote.name}`))
 
 /** The names of a registry's repositories, where it tells them. */
-export const listRepositories = (transport: Transport, registry: string): Stream.Stream<string, Failure> => {
+export const listRepositories = (
+  transport: Transport,
+  registry: string,
+  config: Remote["config"] = {}
+): Stream.Stream<string, Failure> => {
   const path = "/v2/_catalog"
   return pages({
     transport,
+    config,
     registry,
     scopes: ["registry:catalog:*"],
     first: `${path}?n=${pageSize}`,

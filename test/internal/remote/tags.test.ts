@@ -1,7 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import type { Transport } from "../../../src/internal/http/transport.js"
+import { makeRepository } from "../../../src/internal/remote/repository.js"
 import { listRepositories, ping } from "../../../src/internal/remote/tags.js"
 import { type Answer, name, origin, registry, script } from "./scripted.js"
 
@@ -115,10 +119,48 @@ describe("tags", () => {
 
   it.effect("does not follow links for ever", () =>
     Effect.gen(function*() {
-      const { repository, seen } = yield* script((_, index) => page(["again"], `</${index}>; rel=next`))
-      const error = yield* Effect.flip(Stream.runDrain(repository.tags))
-      assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Protocol")
-      assert.strictEqual(seen.length, 10_000)
+      const ten = Array.from({ length: 10 }, (_, i) => `t${i}`)
+      for (
+        const [config, tags, requests] of [
+          [{}, ["again"], 1000],
+          [{ maxPages: 200 }, ["again"], 20],
+          [{ maxPages: 200 }, ten, 200]
+        ] as const
+      ) {
+        const { repository, seen } = yield* script((_, index) => page(tags, `</${index}>; rel=next`), { config })
+        const error = yield* Effect.flip(Stream.runDrain(repository.tags))
+        assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Protocol")
+        assert.include(error.message, `the list does not end within ${requests} pages`)
+        assert.strictEqual(seen.length, requests)
+      }
+    }))
+
+  it.effect("gives a list so much time altogether, in which what is done with its entries does not count", () =>
+    Effect.gen(function*() {
+      const slow = Effect.gen(function*() {
+        const { seen, session, transport } = yield* script((_, index) => page(many, `</${index}>; rel=next`))
+        const slowly: Transport = {
+          ...transport,
+          call: (request) => Effect.delay(transport.call(request), "1 minutes")
+        }
+        return { seen, tags: makeRepository({ transport: slowly, session, registry, name, config: {} }).tags }
+      })
+      const many = Array.from({ length: 10 }, (_, i) => `t${i}`)
+      const endless = yield* slow
+      const fiber = yield* Effect.fork(Effect.flip(Stream.runDrain(endless.tags)))
+      yield* TestClock.adjust("1 hours")
+      const error = yield* Fiber.join(fiber)
+      assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Timeout")
+      assert.include(error.message, "the list does not end within 10m, after 9 pages")
+
+      const used = yield* slow
+      const using = yield* Effect.fork(Stream.runDrain(Stream.take(
+        Stream.mapEffect(used.tags, (tag) => Effect.delay(Effect.succeed(tag), "1 hours")),
+        90
+      )))
+      yield* TestClock.adjust("91 hours")
+      yield* Fiber.join(using)
+      assert.isAtMost(used.seen.length, 10)
     }))
 
   it.effect("ends at a full page whose last entry no query can hold", () =>
