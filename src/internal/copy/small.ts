@@ -33,11 +33,12 @@ export const ways = (
 const shared = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.map(Effect.all([Effect.scope, Deferred.make<A, E>()]), ([scope, deferred]) => {
     let hasBegun = false
-    const begin = Effect.suspend(() => {
+    // Uninterruptible: between the mark and the fork, an interruption of one member would leave the others waiting.
+    const begin = Effect.uninterruptible(Effect.suspend(() => {
       if (hasBegun) return Effect.void
       hasBegun = true
       return Effect.forkIn(Effect.intoDeferred(Effect.interruptible(effect), deferred), scope)
-    })
+    }))
     return { begin, result: Effect.zipRight(begin, Deferred.await(deferred)) }
   })
 

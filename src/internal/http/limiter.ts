@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Pool from "../pool.js"
@@ -38,22 +38,24 @@ export type Verdict =
 export const make = (concurrency: number, maxPause: Duration.Duration): Limiter => {
   const small = Pool.make(2 * concurrency)
   const transfers = Pool.make(concurrency)
-  let pausedUntil = 0
+  /** When the pause ends, by each clock that one was asked for under: two clocks have no time in common. */
+  const pauses = new WeakMap<Clock.Clock, number>()
+  let everPaused = false
   /** How often the windows have been halved: what was under way before does not halve them again. */
   let halvings = 0
 
   // A place is held through a pause, so that no more than there are places go on at its end.
-  const paused: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    now < pausedUntil
-      ? Effect.zipRight(Effect.sleep(Duration.millis(pausedUntil - now)), paused)
-      : Effect.void)
+  const paused: Effect.Effect<void> = Effect.clockWith((clock) => {
+    const rest = (pauses.get(clock) ?? 0) - clock.unsafeCurrentTimeMillis()
+    return rest > 0 ? Effect.zipRight(clock.sleep(Duration.millis(rest)), paused) : Effect.void
+  })
 
   const accepted = Effect.sync(() => {
     small.grow()
     transfers.grow()
   })
   const taken = (before: number) => (verdict: Verdict): Effect.Effect<void> =>
-    verdict._tag === "Accepted" ? accepted : Effect.map(Clock.currentTimeMillis, (now) => {
+    verdict._tag === "Accepted" ? accepted : Effect.clockWith((clock) => {
       if (before === halvings) {
         halvings++
         small.shrink()
@@ -61,14 +63,17 @@ export const make = (concurrency: number, maxPause: Duration.Duration): Limiter 
       }
       const { retryAfter } = verdict
       if (retryAfter !== undefined && Duration.lessThanOrEqualTo(retryAfter, maxPause)) {
-        pausedUntil = Math.max(pausedUntil, now + Duration.toMillis(retryAfter))
+        const until = clock.unsafeCurrentTimeMillis() + Duration.toMillis(retryAfter)
+        pauses.set(clock, Math.max(pauses.get(clock) ?? 0, until))
+        everPaused = true
       }
+      return Effect.void
     })
 
   return {
     request: (isSmall, attempt) => {
       const now = Effect.suspend(() => attempt(taken(halvings)))
-      const paced = Effect.suspend(() => pausedUntil === 0 ? now : Effect.zipRight(paused, now))
+      const paced = Effect.suspend(() => everPaused ? Effect.zipRight(paused, now) : now)
       return isSmall ? small.run(paced) : paced
     },
     transfer: transfers.run,

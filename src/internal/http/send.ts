@@ -16,6 +16,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as RegistryMetrics from "../../RegistryMetrics.js"
@@ -65,6 +66,15 @@ const storing = 10 * 1024 * 1.024
  * time-out: several such bodies may share a slow line.
  */
 const sending = 128 * 1024
+
+/**
+ * node:http gives a connection back to its agent only when the answer has been read to its end, also where it has no
+ * body; other clients have ended such an answer by themselves. Without an effect, as most answers of a copy are such.
+ */
+const letGo = (response: HttpClientResponse): void => {
+  const source = Predicate.hasProperty(response, "source") ? response.source : undefined
+  if (Predicate.hasProperty(source, "resume") && typeof source.resume === "function") source.resume()
+}
 
 /** How an upload gets on. */
 interface Progress<E> {
@@ -168,9 +178,11 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
         const answer: Answer = { status, headers, response, bytes: undefined, isOver: false }
         // An answer may come before all of a streamed body has gone.
         const isOver = body?._tag !== "Stream"
-        if (method === "HEAD") return Effect.succeed({ ...answer, isOver })
-        const length = declaredLength(headers)
-        if (length === 0) return Effect.succeed({ ...answer, bytes: new Uint8Array(0), isOver })
+        const length = method === "HEAD" ? 0 : declaredLength(headers)
+        if (length === 0) {
+          letGo(response)
+          return Effect.succeed({ ...answer, bytes: method === "HEAD" ? undefined : new Uint8Array(0), isOver })
+        }
         if (length === undefined || length > smallBody) return Effect.succeed(answer)
         // The body of a redirect is not what was asked for, and may never come.
         if (status < 400 && (outgoing.whole !== true || status >= 300)) return Effect.succeed(answer)

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Limiter from "../../../src/internal/http/limiter.js"
 import type { Places } from "../../../src/internal/pool.js"
+import { byTurns } from "../../utils/turns.js"
 import { get, scripted } from "./scripted.js"
 
 const tooMany = (seconds?: number): Limiter.Verdict => ({
@@ -83,6 +84,19 @@ describe("limiter", () => {
       const limiter = make(2)
       yield* limiter.request(true, (tell) => tell(tooMany(61)))
       assert.strictEqual(yield* limiter.request(true, () => Effect.succeed("at once")), "at once")
+    }))
+
+  it.effect("keeps a pause by the clock that it was asked for under", () =>
+    Effect.gen(function*() {
+      const limiter = make(2)
+      yield* byTurns(limiter.request(true, (tell) => tell(tooMany(30))))
+      assert.strictEqual(yield* limiter.request(true, () => Effect.succeed("at once")), "at once")
+      yield* limiter.request(true, (tell) => tell(tooMany(30)))
+      const held = yield* Effect.fork(limiter.request(true, () => Effect.void))
+      yield* TestClock.adjust("29 seconds")
+      assert.strictEqual((yield* Fiber.poll(held))._tag, "None")
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(held)
     }))
 
   it.effect("has all places free in the end, whoever was interrupted and whenever", () =>

@@ -184,6 +184,29 @@ describe("over sockets", () => {
       assert.isAtMost(server.sockets.size, reused)
     }))
 
+  it.scopedLive("an agent of node:http gets its connections back from answers that are over", () =>
+    Effect.gen(function*() {
+      const server = yield* serve((request, response) => {
+        request.resume()
+        if (request.url === "/v2/absent") response.writeHead(404, { "content-length": "0" }).end()
+        else if (request.method === "HEAD") response.writeHead(200, { "content-length": "12" }).end()
+        else response.writeHead(202, { "content-length": "0" }).end()
+      })
+      const agent = NodeHttpClient.makeAgentLayer({ keepAlive: true, maxSockets: 2 })
+      const { call } = yield* transport({}, {}, Layer.provide(NodeHttpClient.layerWithoutAgent, agent))
+      for (let i = 0; i < 3; i++) {
+        yield* call(get(server.name, { method: "HEAD" }))
+        yield* call(get(server.name, { method: "POST", accept: [202] }))
+        yield* call(get(server.name, { method: "HEAD", url: "/v2/absent", accept: [404] }))
+        yield* Effect.flip(call(get(server.name, { url: "/v2/absent" })))
+        yield* call({
+          ...get(server.name, { method: "PUT", accept: [202] }),
+          body: { _tag: "Bytes", bytes: new Uint8Array(1000), contentType: "application/octet-stream" }
+        })
+      }
+      assert.isAtMost(server.sockets.size, 2)
+    }))
+
   it.scopedLive("a source that fails in the middle of an upload is reported as it is", () =>
     Effect.gen(function*() {
       const server = yield* serve((request) => request.resume())

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import * as Watchdog from "../../../src/internal/http/watchdog.js"
+import { byTurns } from "../../utils/turns.js"
 
 /** What has a second from when it is made. */
 const aSecond = Effect.map(Clock.currentTimeMillis, (start) => (now: number) => start + 1000 - now)
@@ -45,6 +46,20 @@ describe("a watchdog", () => {
       const fiber = yield* Effect.fork(Effect.either(guard(Effect.never, yield* aSecond)))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* fiber, yield* Effect.either(Effect.fail("stalled")))
+    }))
+
+  it.effect("goes by the clock of each of its effects", () =>
+    Effect.gen(function*() {
+      const { guard } = Watchdog.make(1000)
+      const stalled = yield* Effect.either(Effect.fail("stalled"))
+      const first = yield* Effect.fork(Effect.either(guard(Effect.never, yield* aSecond)))
+      yield* TestClock.adjust("1 millis")
+      // The test's clock stands still meanwhile.
+      const second = byTurns(Effect.flatMap(aSecond, (rest) => Effect.either(guard(Effect.never, rest))))
+      assert.deepStrictEqual(yield* second, stalled)
+      assert.strictEqual((yield* Fiber.poll(first))._tag, "None")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* first, stalled)
     }))
 
   it.effect("passes successes, failures and interruptions on", () =>
