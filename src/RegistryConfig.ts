@@ -87,10 +87,19 @@ export interface Retry extends FailedTry {
 export interface Options {
   readonly hosts?: Readonly<Record<string, HostOptions>> | undefined
   /**
-   * Nothing moved for so long: a failure that is tried again. 20 seconds by default. A body that goes out at once, as that
-   * of a small blob or a manifest does, has as much again for each 128 KiB.
+   * How long a request may make no progress before it fails with `Timeout` and is tried again. 20 seconds by default. Of
+   * bytes that go out, up to 256 KiB are on their way at a time, and have the time that they take at `minRate` on top:
+   * three times the time-out at most.
    */
   readonly idleTimeout?: Duration.DurationInput | undefined
+  /**
+   * The slowest rate, in bytes a second, at which the body of a request or of an answer may move: a manifest, a token, a
+   * page of tags, a blob in either direction. 10 000 by default. A body that takes longer than `idleTimeout` and what its
+   * bytes take at this rate fails with `Timeout` and is tried again. Time that a consumer of `getBlob` or the source of an
+   * upload takes does not count. What came faster counts for what comes later, up to three times `idleTimeout`. A value
+   * that is not a whole number above 0 fails with `InvalidInput`; 1 makes it no limit in practice.
+   */
+  readonly minRate?: number | undefined
   /**
    * Tries of one request after the first, and of one step of a transfer that gets no further. 4 by default.
    */

@@ -17,6 +17,7 @@ import {
 import { parseErrorBody } from "../errorEntries.js"
 import { whole } from "./body.js"
 import type { Arrival } from "./follow.js"
+import type { Limits } from "./pace.js"
 import { isRateLimit, parseRetryAfter } from "./retry.js"
 import type { Hide } from "./secrets.js"
 
@@ -42,17 +43,17 @@ export interface Refusal {
  * @internal
  */
 export const read = Effect.fnUntraced(function*(
-  idle: Duration.Duration,
+  limits: Limits,
   method: string,
   arrival: Omit<Arrival, "home">
 ): Effect.fn.Return<Refusal> {
   const { headers, hide, shown, status, url } = arrival
   const bytes = method === "HEAD"
     ? new Uint8Array(0)
-    : arrival.bytes ?? (yield* whole({ method, url: shown }, idle, arrival, maxBody).pipe(
+    : arrival.bytes ?? (yield* whole({ method, url: shown }, limits, arrival, maxBody).pipe(
       // inner effects must be interruptible for a timeout to end them where the caller is not
       Effect.interruptible,
-      Effect.timeout(idle),
+      Effect.timeout(limits.idle),
       Effect.orElseSucceed(() => new Uint8Array(0))
     ))
   const now = yield* Clock.currentTimeMillis

@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import type { TransportError } from "../../RegistryError.js"
 import { concat } from "../bytes.js"
 import { failure, fromPlatform, tooLarge } from "./failure.js"
+import * as Pace from "./pace.js"
 import type { Pull } from "./transport.js"
 
 /** What the messages of a body's failures name. */
@@ -26,8 +27,8 @@ interface About {
 }
 
 /**
- * The body of an answer, with errors that hold no request, and with a `Timeout` when a pull takes longer than `idle`.
- * The time that the consumer takes does not count.
+ * The body of an answer, with errors that hold no request, and with a `Timeout` when a pull takes longer than the idle
+ * time-out, or the whole comes slower than the floor rate. The time that the consumer takes does not count.
  *
  * One watchdog fiber for the whole body looks at a timestamp and, when nothing moves, aborts the request, so that the
  * pull that waits fails. A timer or a fiber for each chunk would halve the throughput.
@@ -36,48 +37,50 @@ interface About {
  */
 export const watched = (
   about: About,
-  idle: Duration.Duration,
+  limits: Pace.Limits,
   { abort, response }: { readonly response: HttpClientResponse; readonly abort: Effect.Effect<void> }
 ): Effect.Effect<Pull, never, Scope.Scope> =>
   Effect.gen(function*() {
     const clock = yield* Effect.clock
     const pull = yield* Stream.toPull(response.stream)
-    const limit = Duration.toMillis(idle)
-    let since: number | undefined = undefined
-    let isStalled = false
+    const pace = Pace.make(limits)
+    let reason: string | undefined = undefined
 
     const look: Effect.Effect<void> = Effect.suspend(() => {
-      const rest = since === undefined ? limit : since + limit - clock.unsafeCurrentTimeMillis()
+      const now = clock.unsafeCurrentTimeMillis()
+      const rest = pace.rest(now)
       if (rest > 0) return Effect.zipRight(Effect.sleep(Duration.millis(rest)), look)
-      isStalled = true
+      reason = pace.reason(now)
       return abort
     })
     yield* Effect.forkScoped(Effect.interruptible(look))
 
     const next = Effect.suspend(() => {
-      since = clock.unsafeCurrentTimeMillis()
+      pace.begin(clock.unsafeCurrentTimeMillis())
       return pull
     })
     return Effect.matchCauseEffect(next, {
       onFailure: (cause) => {
-        since = undefined
-        if (isStalled && !Cause.isInterruptedOnly(cause)) {
-          return Effect.fail(Option.some(stalled(about, idle, "the body")))
+        pace.end(clock.unsafeCurrentTimeMillis())
+        if (reason !== undefined && !Cause.isInterruptedOnly(cause)) {
+          return Effect.fail(Option.some(stalled(about, reason, "the body")))
         }
         return Effect.failCause(
           Cause.map(cause, Option.map((error) => fromPlatform(about.method, about.url, error)))
         )
       },
       onSuccess: (chunk) => {
-        since = undefined
+        let bytes = 0
+        for (const part of chunk) bytes += part.length
+        pace.end(clock.unsafeCurrentTimeMillis(), bytes)
         return Exit.succeed(chunk)
       }
     })
   })
 
 /** @internal */
-export const stalled = (about: About, idle: Duration.Duration, what: string): TransportError =>
-  failure(about.method, about.url, "Timeout", `nothing moved for ${Duration.format(idle)} in ${what}`)
+export const stalled = (about: About, reason: string, what: string): TransportError =>
+  failure(about.method, about.url, "Timeout", `${reason} in ${what}`)
 
 /** The length that an answer declares, if what comes is what was declared. */
 export const declaredLength = (headers: Readonly<Record<string, string | undefined>>): number | undefined => {
@@ -96,14 +99,14 @@ export const declaredLength = (headers: Readonly<Record<string, string | undefin
  */
 export const whole = (
   about: About,
-  idle: Duration.Duration,
+  limits: Pace.Limits,
   arrival: Answered,
   limit: number
 ): Effect.Effect<Uint8Array, TransportError> =>
   collect(
     about,
     arrival.headers,
-    arrival.bytes === undefined ? watched(about, idle, arrival) : ofBytes(arrival.bytes),
+    arrival.bytes === undefined ? watched(about, limits, arrival) : ofBytes(arrival.bytes),
     limit
   )
 

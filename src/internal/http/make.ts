@@ -85,9 +85,9 @@ export const makeTransport = Effect.fnUntraced(function*(
   const client = yield* HttpClient.HttpClient
   const store = yield* Credentials
   const settings = yield* Settings.make(options)
-  const { idle, policy, userAgent } = settings
-  const send = Send.make(client, idle)
-  const auth = Auth.make(store, (wanted) => Token.fetchToken({ send, idle, policy, userAgent }, wanted))
+  const { limits, policy, userAgent } = settings
+  const send = Send.make(client, limits)
+  const auth = Auth.make(store, (wanted) => Token.fetchToken({ send, limits, policy, userAgent }, wanted))
   const logWarnings = Warning.makeLog()
 
   const hosts = new Map<string, Host.Host>(settings.hosts)
@@ -147,7 +147,7 @@ export const makeTransport = Effect.fnUntraced(function*(
       ? Effect.succeed(nothing)
       : bytes !== undefined
       ? ofBytes(bytes)
-      : watched(about, idle, arrival)
+      : watched(about, limits, arrival)
     const answer = (pull: Response["pull"]): Response => ({
       status,
       headers,
@@ -208,7 +208,7 @@ export const makeTransport = Effect.fnUntraced(function*(
       }
       return {
         _tag: "Refused",
-        refusal: yield* read(idle, method, arrival),
+        refusal: yield* read(limits, method, arrival),
         challenge: arrival.headers["www-authenticate"],
         home: arrival.home
       }

@@ -9,7 +9,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Cause from "effect/Cause"
-import type * as Chunk from "effect/Chunk"
+import * as Chunk from "effect/Chunk"
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -24,6 +24,7 @@ import { count } from "../metrics.js"
 import { CurrentObserver } from "../observer.js"
 import { declaredLength, stalled } from "./body.js"
 import { fromPlatform } from "./failure.js"
+import * as Pace from "./pace.js"
 import { type Failed, fromTransport } from "./retry.js"
 import type { Body, Request } from "./transport.js"
 import * as Watchdog from "./watchdog.js"
@@ -62,10 +63,10 @@ const smallBody = 64 * 1024
 const storing = 10 * 1024 * 1.024
 
 /**
- * How many bytes of a body that is sent at once, whose progress nobody sees, are expected to go out within the idle
- * time-out: several such bodies may share a slow line.
+ * Up to so many bytes of a body go to the client at once: it does not say how far it got with them. A larger body of
+ * bytes is sent as a stream of such pieces, so that the socket's progress is seen.
  */
-const sending = 128 * 1024
+const piece = 256 * 1024
 
 /**
  * node:http gives a connection back to its agent only when the answer has been read to its end, also where it has no
@@ -78,51 +79,101 @@ const letGo = (response: HttpClientResponse): void => {
 
 /** How an upload gets on. */
 interface Progress<E> {
-  /** When something moved last. */
-  at: number
+  readonly pace: Pace.Pace
+  /** Bytes handed to the client. */
   sent: number
-  /** The next bytes are the source's to give: a slow source is no stalled registry. */
-  waiting: boolean
   ended: boolean
   failure: Cause.Cause<E> | undefined
-  /** How fast, in bytes a millisecond, what was sent is expected to be dealt with. */
-  readonly rate: number
 }
 
-/** The content, with its progress and its own failure noted down. */
-const noted = <E>(content: Stream.Stream<Uint8Array, E>, progress: Progress<E>, clock: Clock.Clock) =>
-  Stream.fromPull(Effect.map(Stream.toPull(content), (pull) => {
-    const moved = (): void => {
-      progress.waiting = false
-      progress.at = clock.unsafeCurrentTimeMillis()
+type Pull<E> = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>
+
+const sizeOf = (chunk: Chunk.Chunk<Uint8Array>): number => {
+  let size = 0
+  for (const part of chunk) size += part.length
+  return size
+}
+
+/** The same bytes in chunks of a piece at most. */
+const cut = (chunk: Chunk.Chunk<Uint8Array>): Array<Chunk.Chunk<Uint8Array>> => {
+  const cuts: Array<Chunk.Chunk<Uint8Array>> = []
+  for (const part of chunk) {
+    for (let at = 0; at < part.length; at += piece) cuts.push(Chunk.of(part.subarray(at, at + piece)))
+  }
+  return cuts
+}
+
+/** The content, with its progress and its own failure noted down. A slow source is no stalled registry. */
+const noted = <E>(
+  content: Stream.Stream<Uint8Array, E>,
+  progress: Progress<E>,
+  clock: Clock.Clock
+): Effect.Effect<Pull<E>, never, Scope.Scope> =>
+  Effect.map(Stream.toPull(content), (pull) => {
+    const { pace } = progress
+    /** Pieces of what the source gave at once, the next one last. */
+    let cuts: Array<Chunk.Chunk<Uint8Array>> = []
+    let size = 0
+    const give = (chunk: Chunk.Chunk<Uint8Array>): Exit.Exit<Chunk.Chunk<Uint8Array>> => {
+      size = sizeOf(chunk)
+      progress.sent += size
+      pace.begin(clock.unsafeCurrentTimeMillis(), size)
+      return Exit.succeed(chunk)
     }
-    return Effect.matchCauseEffect(
-      Effect.suspend(() => {
-        progress.waiting = true
-        return pull
-      }),
-      {
-        onFailure: (cause) => {
-          moved()
-          const failure = Cause.flipCauseOption(cause)
-          if (Option.isNone(failure)) progress.ended = true
-          else if (!Cause.isInterruptedOnly(failure.value)) progress.failure = failure.value
-          return Effect.failCause(cause)
-        },
-        onSuccess: (chunk: Chunk.Chunk<Uint8Array>) => {
-          moved()
-          for (const part of chunk) progress.sent += part.length
-          return Exit.succeed(chunk)
-        }
+    const next: Pull<E> = Effect.matchCauseEffect(pull, {
+      onFailure: (cause) => {
+        const failure = Cause.flipCauseOption(cause)
+        if (Option.isNone(failure)) {
+          progress.ended = true
+          pace.last(clock.unsafeCurrentTimeMillis(), size, Math.floor(progress.sent / storing))
+        } else if (!Cause.isInterruptedOnly(failure.value)) progress.failure = failure.value
+        return Effect.failCause(cause)
+      },
+      onSuccess: (chunk) => {
+        if (sizeOf(chunk) <= piece) return give(chunk)
+        cuts = cut(chunk).reverse()
+        return give(cuts.pop() ?? chunk)
       }
-    )
-  }))
+    })
+    return Effect.suspend((): Pull<E> => {
+      pace.end(clock.unsafeCurrentTimeMillis())
+      const left = cuts.pop()
+      return left === undefined ? next : give(left)
+    })
+  })
 
-/** Milliseconds until nothing has moved for `idle`, and for as long as what was sent may take. */
-const restOf = <E>(progress: Progress<E>, idle: number) => (now: number): number => {
-  const grace = progress.ended ? Math.floor(progress.sent / progress.rate) : 0
-  return progress.waiting ? idle : progress.at + idle + grace - now
-}
+/**
+ * The content of a body whose first bytes are there. The head of a request goes out with them: a registry closes a
+ * connection on which nothing comes, Node's servers after five seconds. The source ends with the stream, or with the
+ * request when the client never ran the stream.
+ */
+const begun = <E>(
+  content: Stream.Stream<Uint8Array, E>,
+  progress: Progress<E>,
+  clock: Clock.Clock,
+  scope: Scope.Scope
+): Effect.Effect<Stream.Stream<Uint8Array, E>, "source"> =>
+  Effect.gen(function*() {
+    const own = yield* Scope.make()
+    let isRun = false
+    yield* Scope.addFinalizerExit(scope, (exit) => isRun ? Effect.void : Scope.close(own, exit))
+    const pull = yield* Scope.extend(noted(content, progress, clock), own)
+    let first: Exit.Exit<Chunk.Chunk<Uint8Array>, Option.Option<E>> | undefined = yield* Effect.exit(pull)
+    if (progress.failure !== undefined) return yield* Effect.fail("source" as const)
+    const next = Effect.suspend(() => {
+      const given = first
+      first = undefined
+      return given ?? pull
+    })
+    const run = Effect.zipRight(
+      Effect.addFinalizer((exit) => Scope.close(own, exit)),
+      Effect.sync(() => {
+        isRun = true
+        return next
+      })
+    )
+    return Stream.fromPull(Effect.uninterruptible(run))
+  })
 
 /**
  * The client as the transport uses it. The scope is tied to the very request that is sent, innermost, so that closing it
@@ -131,7 +182,7 @@ const restOf = <E>(progress: Progress<E>, idle: number) => (now: number): number
  *
  * @internal
  */
-export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Send => {
+export const make = (client: HttpClient.HttpClient, limits: Pace.Limits): Send => {
   const scoped = client.pipe(
     HttpClient.withScope,
     HttpClient.withTracerDisabledWhen(() => true)
@@ -144,40 +195,42 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
         Context.add(Scope.Scope, scope)
       )
     })
-  const limit = Duration.toMillis(idle)
-  const watchdog = Watchdog.make(limit)
+  const watchdog = Watchdog.make(Duration.toMillis(limits.idle))
 
   return <E>(outgoing: Outgoing<E>, scope: Scope.Scope) =>
     Effect.gen(function*() {
       const clock = yield* Effect.clock
       const observer = yield* CurrentObserver
       const { body, headers, method, registry, shown, url } = outgoing
-      const progress: Progress<E> = {
-        at: clock.unsafeCurrentTimeMillis(),
-        sent: body?._tag === "Bytes" ? body.bytes.length : 0,
-        waiting: false,
-        ended: body?._tag !== "Stream",
-        failure: undefined,
-        rate: body?._tag === "Bytes" ? sending / limit : storing
-      }
+      const now = () => clock.unsafeCurrentTimeMillis()
+      const pace = Pace.make(limits)
+      const streamed = body === undefined || (body._tag === "Bytes" && body.bytes.length <= piece)
+        ? undefined
+        : body._tag === "Stream"
+        ? body
+        : { content: Stream.make(body.bytes), contentType: body.contentType, length: body.bytes.length }
+      const progress: Progress<E> = { pace, sent: 0, ended: streamed === undefined, failure: undefined }
       const empty = HttpClientRequest.make(method as "POST")(url, { headers })
-      const request = body === undefined
-        ? empty
-        : HttpClientRequest.setBody(
-          empty,
-          body._tag === "Bytes"
-            ? HttpBody.uint8Array(body.bytes, body.contentType)
-            : HttpBody.stream(noted(body.content, progress, clock), body.contentType, body.length)
-        )
-      observer.onRequest()
-      count(RegistryMetrics.requests, 1, { registry, method })
+      const complete = body?._tag === "Bytes"
+        ? HttpClientRequest.setBody(empty, HttpBody.uint8Array(body.bytes, body.contentType))
+        : empty
+      if (streamed === undefined) pace.last(now(), body?._tag === "Bytes" ? body.bytes.length : 0)
+      const request = streamed === undefined ? Effect.succeed(complete) : Effect.map(
+        begun<E>(streamed.content, progress, clock, scope),
+        (content) => HttpClientRequest.setBody(empty, HttpBody.stream(content, streamed.contentType, streamed.length))
+      )
       let refused: Answer | undefined
-      const exchange = Effect.flatMap(within(scope)(scoped.execute(request)), (response) => {
+      const execute = Effect.flatMap(request, (request) => {
+        observer.onRequest()
+        count(RegistryMetrics.requests, 1, { registry, method })
+        return within(scope)(scoped.execute(request))
+      })
+      const exchange = Effect.flatMap(execute, (response) => {
         // Read once: the platform makes them anew each time.
         const { headers, status } = response
         const answer: Answer = { status, headers, response, bytes: undefined, isOver: false }
         // An answer may come before all of a streamed body has gone.
-        const isOver = body?._tag !== "Stream"
+        const isOver = streamed === undefined
         const length = method === "HEAD" ? 0 : declaredLength(headers)
         if (length === 0) {
           letGo(response)
@@ -187,12 +240,12 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
         // The body of a redirect is not what was asked for, and may never come.
         if (status < 400 && (outgoing.whole !== true || status >= 300)) return Effect.succeed(answer)
         if (status >= 400) refused = answer
-        progress.at = clock.unsafeCurrentTimeMillis()
+        pace.last(now(), length)
         return Effect.map(response.arrayBuffer, (buffer): Answer => {
           return { ...answer, bytes: new Uint8Array(buffer), isOver }
         })
       })
-      return yield* watchdog.guard(exchange, restOf(progress, limit)).pipe(
+      return yield* watchdog.guard(exchange, pace.rest).pipe(
         // A refusal whose words do not come is one still.
         Effect.catchAll((error) =>
           refused === undefined ? Effect.fail(error) : Effect.succeed({ ...refused, bytes: new Uint8Array(0) })
@@ -201,8 +254,12 @@ export const make = (client: HttpClient.HttpClient, idle: Duration.Duration): Se
           progress.failure !== undefined
             ? { cause: progress.failure, retry: undefined }
             : fromTransport(
-              error === "stalled"
-                ? stalled({ method, url: shown }, idle, progress.ended ? "waiting for the answer" : "sending the body")
+              typeof error === "string"
+                ? stalled(
+                  { method, url: shown },
+                  pace.reason(now()),
+                  progress.ended ? "waiting for the answer" : "sending the body"
+                )
                 : fromPlatform(method, shown, error)
             )
         ),

@@ -8,14 +8,15 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as RegistryConfig from "../../RegistryConfig.js"
 import { InvalidInput } from "../../RegistryError.js"
-import { defaultListTime, defaultPages, defaultRetries } from "../limits.js"
+import { defaultListTime, defaultMinRate, defaultPages, defaultRetries } from "../limits.js"
 import { version } from "../version.js"
 import { canonical, type Host, isHeaderValue, make as makeHost } from "./host.js"
+import type { Limits } from "./pace.js"
 import { defaultSchedule, type Policy } from "./retry.js"
 
 /** @internal */
 export interface Settings {
-  readonly idle: Duration.Duration
+  readonly limits: Limits
   readonly policy: Policy
   readonly userAgent: string
   /** By name of the registry. */
@@ -69,6 +70,7 @@ export const make = Effect.fnUntraced(function*(
   if (!Number.isSafeInteger(maxPages) || maxPages <= 0) {
     return yield* invalid("maxPages", `${maxPages} is not a whole number above 0`)
   }
+  yield* bytes("minRate", options.minRate)
   const agent = options.userAgent ?? `effect-oci/${version}`
   if (agent.trim() === "" || !isHeaderValue(agent)) return yield* invalid("userAgent", "it cannot be sent")
   const hosts = new Map<string, Host>()
@@ -79,7 +81,7 @@ export const make = Effect.fnUntraced(function*(
     hosts.set(registry, yield* makeHost(name, value))
   }
   return {
-    idle,
+    limits: { idle, rate: options.minRate ?? defaultMinRate },
     policy: {
       schedule: options.retry ?? defaultSchedule(retries),
       maxRetryAfter,

@@ -4,7 +4,6 @@
  * @internal
  */
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -17,6 +16,7 @@ import { whole } from "./body.js"
 import * as credentials from "./credential.js"
 import { follow, type Journey } from "./follow.js"
 import { distrust, type Host } from "./host.js"
+import type { Limits } from "./pace.js"
 import { type Failed, final, fromTransport, ofAnswer, type Policy, retrying } from "./retry.js"
 import * as Scopes from "./scope.js"
 import type { Send } from "./send.js"
@@ -52,7 +52,7 @@ export interface Wanted {
 /** @internal */
 export interface Settings {
   readonly send: Send
-  readonly idle: Duration.Duration
+  readonly limits: Limits
   readonly policy: Policy
   readonly userAgent: string
 }
@@ -153,7 +153,7 @@ type Answer =
   | { readonly _tag: "Refused"; readonly refusal: Refusal }
 
 const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answer, RegistryError> => {
-  const { idle, policy, send } = settings
+  const { limits, policy, send } = settings
   const shown = wanted.host.secrets.shown(form.url)
   // What was garbled on its way is right the second time; a server that means it says it again.
   let tries = 0
@@ -185,13 +185,13 @@ const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answ
     const arrival = yield* follow(send, journey, Effect.succeed, () => scope)
     const { status } = arrival
     if (status !== 200) {
-      const refusal = yield* read(idle, form.method, arrival)
+      const refusal = yield* read(limits, form.method, arrival)
       const retry = ofAnswer(refusal.status, refusal.errors, refusal.retryAfter)
       if (retry === undefined) return { _tag: "Refused" as const, refusal }
       return yield* Effect.fail<Failed>({ ...final(toError(refusal, credentials.describe(wanted.credential))), retry })
     }
     const about = { method: form.method, url: arrival.shown }
-    const bytes = yield* Effect.mapError(whole(about, idle, arrival, maxBody), fromTransport)
+    const bytes = yield* Effect.mapError(whole(about, limits, arrival, maxBody), fromTransport)
     const answer = parseJson(bytes)
     if (!Predicate.isRecord(answer)) {
       return yield* Effect.fail(garbled(unusable(wanted, arrival.shown, "is no JSON object")))

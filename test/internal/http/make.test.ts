@@ -1,9 +1,12 @@
+import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
@@ -14,6 +17,7 @@ import * as Tracer from "effect/Tracer"
 import { readFileSync } from "node:fs"
 import { inspect } from "node:util"
 import * as Credentials from "../../../src/Credentials.js"
+import { makeTransport } from "../../../src/internal/http/make.js"
 import type * as RegistryConfig from "../../../src/RegistryConfig.js"
 import type { TransportError } from "../../../src/RegistryError.js"
 import { coded, get, type Reply, scripted, utf8 } from "./scripted.js"
@@ -34,6 +38,13 @@ const body = (parts: ReadonlyArray<string>, then: "end" | "break" | "stall"): Re
     }
   }, { highWaterMark: 0 })
 }
+
+/** An answer with so many bytes every fifteen seconds, without an end. */
+const dripping = (bytes: number): Effect.Effect<Reply> =>
+  Effect.map(
+    Stream.toReadableStreamEffect(Stream.repeatEffect(Effect.as(Effect.sleep("15 seconds"), new Uint8Array(bytes)))),
+    (body) => ({ status: 200, body })
+  )
 
 describe("an answer", () => {
   it.scoped("is handed back when its status is accepted, and is an error otherwise", () =>
@@ -155,6 +166,171 @@ describe("the watchdog", () => {
       const error = yield* Fiber.join(fiber)
       assert.strictEqual(error.reason, "Timeout")
       assert.include(error.description, "5s")
+    }))
+
+  it.scoped("ends a body of which a byte comes now and then, when it took longer than its bytes may", () =>
+    Effect.gen(function*() {
+      const { log, transport } = scripted(() => dripping(200))
+      const { execute } = yield* transport({ retries: 0 })
+      const buffered = yield* Effect.fork(Effect.flip(execute(get("example.com", { buffer: 1000 }))))
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual((yield* Fiber.poll(buffered))._tag, "None")
+      yield* TestClock.adjust("1 seconds")
+      const error = (yield* Fiber.join(buffered)) as TransportError
+      assert.deepStrictEqual([error.reason, log.length], ["Timeout", 1])
+      assert.include(error.description, "less than 10000 bytes a second moved in the body")
+      const patient = yield* transport({ retries: 0, minRate: 10 })
+      const slow = yield* Effect.fork(patient.execute(get("example.com", { buffer: 100_000 })))
+      yield* TestClock.adjust("1 hours")
+      assert.strictEqual((yield* Fiber.poll(slow))._tag, "None")
+      yield* Fiber.interrupt(slow)
+    }))
+
+  it.scoped("ends a token answer that drips, for all who wait for the token, and gets another", () =>
+    Effect.gen(function*() {
+      let tokens = 0
+      const { transport } = scripted((seen) => {
+        if (seen.url.startsWith("https://auth")) {
+          return tokens++ === 0 ? dripping(1) : { status: 200, body: "{\"token\":\"t\"}" }
+        }
+        return seen.headers["authorization"] === undefined
+          ? { status: 401, headers: { "www-authenticate": "Bearer realm=\"https://auth.example.com/t\"" } }
+          : { status: 200 }
+      })
+      const { execute } = yield* transport({ retries: 1 })
+      const both = Effect.all([execute(get("example.com")), execute(get("example.com"))], { concurrency: 2 })
+      const fiber = yield* Effect.fork(both)
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual((yield* Fiber.poll(fiber))._tag, "None")
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(fiber)
+      assert.strictEqual(tokens, 2)
+    }))
+
+  it.scoped("does not count the time of a slow consumer against the rate", () =>
+    Effect.gen(function*() {
+      const { transport } = scripted(() => ({ status: 200, body: body(["a", "b", "c", "d"], "end") }))
+      const { execute } = yield* transport({ idleTimeout: "5 seconds" })
+      const response = yield* execute(get("example.com"))
+      const fiber = yield* Effect.fork(
+        Stream.runForEach(Stream.rechunk(response.stream, 1), () => Effect.sleep("1 minutes"))
+      )
+      yield* TestClock.adjust("4 minutes")
+      yield* Fiber.join(fiber)
+    }))
+
+  it.scoped("ends an upload of which little is taken now and then", () =>
+    Effect.gen(function*() {
+      const { client } = scripted(() => "hang")
+      let taken = 0
+      // Takes a piece every fifteen seconds.
+      const slow = HttpClient.make((request) =>
+        request.body._tag === "Stream"
+          ? Effect.zipRight(
+            Effect.orDie(Stream.runForEach(request.body.stream, () =>
+              Effect.zipRight(Effect.sync(() => taken++), Effect.sleep("15 seconds")))),
+            Effect.never
+          )
+          : client.execute(request)
+      )
+      const { execute } = yield* Effect.provideService(
+        Effect.provide(makeTransport({ retries: 0 }), Layer.orDie(Credentials.layerHosts({}))),
+        HttpClient.HttpClient,
+        slow
+      )
+      const put = (content: Uint8Array, each: number) =>
+        execute({
+          ...get("example.com"),
+          method: "PUT",
+          body: {
+            _tag: "Stream",
+            content: Stream.rechunk(Stream.repeatValue(content), each),
+            contentType: "application/octet-stream",
+            length: undefined
+          }
+        })
+      const little = yield* Effect.fork(Effect.flip(put(new Uint8Array(1), 1)))
+      yield* TestClock.adjust("21 seconds")
+      const error = (yield* Fiber.join(little)) as TransportError
+      assert.strictEqual(error.reason, "Timeout")
+      assert.include(error.description, "less than 10000 bytes a second moved in sending the body")
+      assert.strictEqual(taken, 2)
+      const enough = yield* Effect.fork(put(new Uint8Array(150_000), 1))
+      yield* TestClock.adjust("1 hours")
+      assert.strictEqual((yield* Fiber.poll(enough))._tag, "None")
+      yield* Fiber.interrupt(enough)
+    }))
+
+  it.scoped("sees how far a large body of bytes got, and notices a stall however large it is", () =>
+    Effect.gen(function*() {
+      const size = 8 * 1024 * 1024
+      const { client } = scripted(() => "hang")
+      let taken = 0
+      const stuck = HttpClient.make((request) =>
+        request.body._tag !== "Stream" ? client.execute(request) : Effect.zipRight(
+          Effect.orDie(Stream.runForEach(request.body.stream, (part) =>
+            Effect.suspend(() => {
+              taken += part.length
+              return taken < size / 2 ? Effect.void : Effect.never
+            }))),
+          Effect.never
+        )
+      )
+      const { call } = yield* Effect.provideService(
+        Effect.provide(makeTransport({ retries: 0 }), Layer.orDie(Credentials.layerHosts({}))),
+        HttpClient.HttpClient,
+        stuck
+      )
+      const fiber = yield* Effect.fork(Effect.flip(call({
+        ...get("example.com"),
+        method: "PATCH",
+        body: { _tag: "Bytes", bytes: new Uint8Array(size), contentType: "application/octet-stream" }
+      })))
+      yield* TestClock.adjust("1 minutes")
+      const error = (yield* Fiber.join(fiber)) as TransportError
+      assert.strictEqual(error.reason, "Timeout")
+      assert.include(error.description, "sending the body")
+      assert.isAtLeast(taken, size / 2)
+    }))
+
+  it.scoped("sends no head of a request before the first bytes of its body are there", () =>
+    Effect.gen(function*() {
+      const { client } = scripted(() => ({ status: 201 }))
+      const sent: Array<number> = []
+      const noting = HttpClient.make((request) =>
+        Effect.zipRight(
+          Effect.map(Clock.currentTimeMillis, (now) => sent.push(now)),
+          client.execute(request)
+        )
+      )
+      const { execute } = yield* Effect.provideService(
+        Effect.provide(makeTransport({ retries: 0 }), Layer.orDie(Credentials.layerHosts({}))),
+        HttpClient.HttpClient,
+        noting
+      )
+      let ended = 0
+      const put = (content: Stream.Stream<Uint8Array>) =>
+        execute({
+          ...get("example.com"),
+          method: "PUT",
+          accept: [201],
+          body: {
+            _tag: "Stream",
+            content: Stream.ensuring(content, Effect.sync(() => ended++)),
+            contentType: "application/octet-stream",
+            length: 1
+          }
+        })
+      const fiber = yield* Effect.fork(put(Stream.fromEffect(Effect.as(Effect.sleep("10 minutes"), new Uint8Array(1)))))
+      yield* TestClock.adjust("9 minutes")
+      assert.deepStrictEqual(sent, [])
+      yield* TestClock.adjust("1 minutes")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual([sent, ended], [[600_000], 1])
+      const given = yield* Effect.fork(put(Stream.fromEffect(Effect.never)))
+      yield* TestClock.adjust("1 minutes")
+      yield* Fiber.interrupt(given)
+      assert.deepStrictEqual([sent.length, ended], [1, 2])
     }))
 
   it.effect("gives a body that goes out at once the time that its bytes may take on a slow line", () =>
@@ -341,6 +517,7 @@ describe("options", () => {
     { retries: -1 },
     { retries: 1.5 },
     { idleTimeout: 0 },
+    ...[0, -1, 0.5, NaN, Infinity].map((minRate) => ({ minRate })),
     { idleTimeout: Duration.zero },
     { maxRetryAfter: -5 },
     { maxListTime: 0 },
