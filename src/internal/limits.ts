@@ -20,6 +20,9 @@ export const defaultPages = 10_000
 /** How long the pages of one list may take altogether. */
 export const defaultListTime = Duration.minutes(10)
 
+/** How long a request may make no progress, where nothing else is set. */
+export const defaultIdleTimeout = Duration.seconds(20)
+
 /** The slowest rate of a body, in bytes a second, where nothing else is set. */
 export const defaultMinRate = 10_000
 

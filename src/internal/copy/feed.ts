@@ -15,7 +15,9 @@ import * as Mailbox from "effect/Mailbox"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { CurrentPlace, type Place } from "../place.js"
 import type { Sided } from "./sided.js"
+import * as slots from "./slots.js"
 
 /** Pieces that wait for one reader; a socket gives 64 KiB at a time. */
 const capacity = 8
@@ -36,6 +38,8 @@ interface Member {
   readonly left: Deferred.Deferred<never, LeftBehind>
   /** `alone`: what it still needs it reads by itself. */
   state: "undecided" | "entered" | "alone" | "gone"
+  /** Whether it waits for another try of what it does. */
+  rests: boolean
   /** Whether it has begun to read what is meant for it. */
   reading: boolean
   /** Milliseconds for which the others have waited for it. */
@@ -57,7 +61,10 @@ export interface Seat {
 export interface Options {
   readonly members: number
   readonly source: Stream.Stream<Uint8Array, Sided>
-  /** Put round the reading, and all that waits for it: the places that the transfer takes. */
+  /**
+   * Put round the reading, and all that waits for it: the places that the transfer takes. They are given back while
+   * nothing moves because the source, or all members, wait for another try.
+   */
   readonly slots: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
@@ -77,7 +84,7 @@ const until = <A, E, R, E2>(
   )
 
 export const make = Effect.fnUntraced(function*(
-  { members: count, slots, source }: Options
+  { members: count, slots: hold, source }: Options
 ): Effect.fn.Return<ReadonlyArray<Seat>, never, Scope.Scope> {
   const first = yield* Deferred.make<void>()
   const decided = yield* Deferred.make<void>()
@@ -90,6 +97,7 @@ export const make = Effect.fnUntraced(function*(
         mailbox: yield* Mailbox.make<Uint8Array, Sided>({ capacity }),
         left: yield* Deferred.make<never, LeftBehind>(),
         state: "undecided",
+        rests: false,
         reading: false,
         waited: 0
       }
@@ -99,7 +107,33 @@ export const make = Effect.fnUntraced(function*(
   )
   const having = (state: Member["state"]) => members.filter((member) => member.state === state)
 
+  let sourceRests = false
+  let hasGiven = false
+  const slot = slots.shared(hold, () => {
+    const working = [...having("entered"), ...having("alone")]
+    return working.length > 0 &&
+      working.every(({ rests, state }) => rests || (sourceRests && state === "entered"))
+  })
+  /** Once bytes have been given, requests stand open that would be cut off before the place comes back. */
+  const sourcePlace: Place = {
+    rest: (wait) =>
+      hasGiven ? wait : slot.rest((rests) => {
+        sourceRests = rests
+      }, wait)
+  }
+  const placeOf = (member: Member): Place => ({
+    rest: (wait) =>
+      Effect.suspend(() =>
+        member.state === "entered" || member.state === "alone"
+          ? slot.rest((rests) => {
+            member.rests = rests
+          }, wait)
+          : wait
+      )
+  })
+
   const look = Effect.suspend(() => {
+    slot.look()
     if (having("entered").length > 0) {
       return having("undecided").length > 0
         ? Deferred.succeed(first, undefined)
@@ -152,6 +186,7 @@ export const make = Effect.fnUntraced(function*(
   })
 
   const give = (chunk: Chunk.Chunk<Uint8Array>): Effect.Effect<void> => {
+    hasGiven = true
     const full: Array<readonly [Member, Chunk.Chunk<Uint8Array>]> = []
     for (const member of having("entered")) {
       const rest = member.mailbox.unsafeOfferAll(chunk)
@@ -187,10 +222,14 @@ export const make = Effect.fnUntraced(function*(
       started = true
       return look
     })),
-    Effect.zipRight(slots(Effect.zipRight(
-      Deferred.succeed(ready, undefined),
-      Effect.zipRight(read, Deferred.await(over))
-    ))),
+    Effect.zipRight(Effect.raceFirst(
+      slot.run,
+      slot.held.pipe(
+        Effect.zipRight(Deferred.succeed(ready, undefined)),
+        Effect.zipRight(Effect.provideService(read, CurrentPlace, sourcePlace)),
+        Effect.zipRight(Deferred.await(over))
+      )
+    )),
     Effect.raceFirst(Deferred.await(over)),
     Effect.forkScoped
   )
@@ -212,7 +251,11 @@ export const make = Effect.fnUntraced(function*(
       })
       return Stream.ensuring(Mailbox.toStream(member.mailbox), stop)
     }),
-    take: (effect) => Effect.ensuring(until(effect, member.left), leave(member)),
+    take: (effect) =>
+      Effect.ensuring(
+        Effect.provideService(until(effect, member.left), CurrentPlace, placeOf(member)),
+        leave(member)
+      ),
     leave: leave(member)
   }))
 })

@@ -7,6 +7,8 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import { rest } from "../place.js"
 import * as Pool from "../pool.js"
 
 /** @internal */
@@ -44,11 +46,12 @@ export const make = (concurrency: number, maxPause: Duration.Duration): Limiter 
   /** How often the windows have been halved: what was under way before does not halve them again. */
   let halvings = 0
 
-  // A place is held through a pause, so that no more than there are places go on at its end.
-  const paused: Effect.Effect<void> = Effect.clockWith((clock) => {
-    const rest = (pauses.get(clock) ?? 0) - clock.unsafeCurrentTimeMillis()
-    return rest > 0 ? Effect.zipRight(clock.sleep(Duration.millis(rest)), paused) : Effect.void
-  })
+  /** Waits out a pause; `wait` is put round each wait. */
+  const paused = (wait: (sleep: Effect.Effect<void>) => Effect.Effect<void>): Effect.Effect<void> =>
+    Effect.clockWith((clock) => {
+      const left = (pauses.get(clock) ?? 0) - clock.unsafeCurrentTimeMillis()
+      return left > 0 ? Effect.zipRight(wait(clock.sleep(Duration.millis(left))), paused(wait)) : Effect.void
+    })
 
   const accepted = Effect.sync(() => {
     small.grow()
@@ -73,7 +76,9 @@ export const make = (concurrency: number, maxPause: Duration.Duration): Limiter 
   return {
     request: (isSmall, attempt) => {
       const now = Effect.suspend(() => attempt(taken(halvings)))
-      const paced = Effect.suspend(() => everPaused ? Effect.zipRight(paused, now) : now)
+      // A small request holds its place through a pause, so that no more than there are places go on at its end.
+      const wait = isSmall ? identity : rest
+      const paced = Effect.suspend(() => everPaused ? Effect.zipRight(paused(wait), now) : now)
       return isSmall ? small.run(paced) : paced
     },
     transfer: transfers.run,

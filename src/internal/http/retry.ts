@@ -16,6 +16,7 @@ import { type ErrorEntry, isRegistryError, type RegistryError, type TransportErr
 import * as RegistryMetrics from "../../RegistryMetrics.js"
 import { count } from "../metrics.js"
 import { CurrentObserver } from "../observer.js"
+import { rest } from "../place.js"
 import { seconds } from "../text.js"
 import { codeOf, isTransient, neverSent } from "./failure.js"
 
@@ -154,7 +155,7 @@ export const retrying = <A, E, R>(
                 Effect.zipRight(Effect.map(CurrentObserver, (observer) => observer.onRetry({ ...failedTry, delay }))),
                 Effect.zipRight(Effect.sync(() => count(RegistryMetrics.retries, 1, { registry }))),
                 Effect.zipRight(policy.onRetry({ ...failedTry, delay })),
-                Effect.zipRight(Effect.sleep(delay)),
+                Effect.zipRight(rest(Effect.sleep(delay))),
                 Effect.zipRight(Effect.suspend(() => from(tries + 1, next)))
               )
           })

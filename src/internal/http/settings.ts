@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as RegistryConfig from "../../RegistryConfig.js"
 import { InvalidInput } from "../../RegistryError.js"
-import { defaultListTime, defaultMinRate, defaultPages, defaultRetries } from "../limits.js"
+import { defaultIdleTimeout, defaultListTime, defaultMinRate, defaultPages, defaultRetries } from "../limits.js"
 import { version } from "../version.js"
 import { canonical, type Host, isHeaderValue, make as makeHost } from "./host.js"
 import type { Limits } from "./pace.js"
@@ -58,7 +58,7 @@ const bytes = (field: string, size: number | undefined): Effect.Effect<void, Inv
 export const make = Effect.fnUntraced(function*(
   options: RegistryConfig.Options
 ): Effect.fn.Return<Settings, InvalidInput> {
-  const idle = yield* duration("idleTimeout", options.idleTimeout, Duration.seconds(20))
+  const idle = yield* duration("idleTimeout", options.idleTimeout, defaultIdleTimeout)
   const maxRetryAfter = yield* duration("maxRetryAfter", options.maxRetryAfter, Duration.seconds(60))
   const retries = options.retries ?? defaultRetries
   if (!Number.isSafeInteger(retries) || retries < 0) {

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { Failure } from "../../Repository.js"
 import { CurrentObserver } from "../observer.js"
+import { rest } from "../place.js"
 import { seconds } from "../text.js"
 import type { Remote } from "./remote.js"
 
@@ -60,7 +61,7 @@ export const again = (
     Effect.annotateLogs({ registry, attempt }),
     Effect.zipRight(Effect.map(CurrentObserver, (observer) => observer.onRetry(retry))),
     Effect.zipRight(config.onRetry?.(retry) ?? Effect.void),
-    Effect.zipRight(Duration.toMillis(delay) === 0 ? Effect.void : Effect.sleep(delay))
+    Effect.zipRight(Duration.toMillis(delay) === 0 ? Effect.void : rest(Effect.sleep(delay)))
   )
 }
 

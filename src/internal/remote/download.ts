@@ -4,6 +4,8 @@
  * @internal
  */
 import * as Chunk from "effect/Chunk"
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
@@ -15,6 +17,7 @@ import { InvalidInput, type RegistryError, SizeMismatch, type TransportError } f
 import type { Failure, Range, Repository } from "../../Repository.js"
 import { conclude } from "../conclude.js"
 import type { Response } from "../http/transport.js"
+import { defaultIdleTimeout, defaultMinRate } from "../limits.js"
 import { checkDigest } from "../names.js"
 import { pause, stepOf } from "./backoff.js"
 import { base, orNotFound, protocol, readScopes, reference, type Remote, retries } from "./remote.js"
@@ -52,13 +55,13 @@ class Cut {
 const isCount = (n: number | undefined): boolean => n === undefined || (Number.isSafeInteger(n) && n >= 0)
 
 export const getBlob = (remote: Remote): Repository["getBlob"] => (blob, range) =>
-  Stream.fromPull(Effect.map(Effect.scope, (scope) => {
+  Stream.fromPull(Effect.zipWith(Effect.scope, Effect.clock, (scope, clock) => {
     let pull: Pull | undefined
     return Effect.suspend(() => {
       if (pull !== undefined) return pull
       return prepare(remote, blob, range).pipe(
         Effect.mapError(Option.some),
-        Effect.flatMap((transfer) => pull = reading(transfer, scope))
+        Effect.flatMap((transfer) => pull = reading(transfer, scope, clock))
       )
     })
   }))
@@ -126,11 +129,28 @@ interface Batch {
 }
 const batchSize = 256 * 1024
 
+/** Bytes are held back for a batch only while one fills within so many milliseconds; slower ones go on as they come. */
+const soon = 100
+
 /**
  * One connection after another until all is there. Pull by pull and not as streams upon streams: each layer would cost
  * every chunk its share of the throughput.
  */
-const reading = (transfer: Transfer, scope: Scope.Scope): Pull => {
+const reading = (transfer: Transfer, scope: Scope.Scope, clock: Clock.Clock): Pull => {
+  const { remote } = transfer
+  const rate = remote.config.minRate ?? defaultMinRate
+  const patience = Duration.toMillis(remote.config.idleTimeout ?? defaultIdleTimeout) * (retries(remote) + 1)
+  /**
+   * Milliseconds that may yet be lost in waits for bytes that come slower than the floor rate, over all connections: a
+   * byte on each of them is no progress.
+   */
+  let left = patience
+  /** Since when bytes are waited for; undefined while the consumer has its time. */
+  let since: number | undefined
+  /** Whether bytes come quickly, by what came since when. */
+  let isQuick = false
+  let came = 0
+  let began = -Infinity
   let connection: Connection | undefined
   /** What had come when the connection was made. */
   let before = 0
@@ -138,8 +158,24 @@ const reading = (transfer: Transfer, scope: Scope.Scope): Pull => {
   /** What is to be done when the batch has been passed on. */
   let then: Pull | undefined
 
+  /** Whether the batch goes on, of what so many bytes came just now. */
+  const isFull = (bytes: number): boolean => {
+    const now = clock.unsafeCurrentTimeMillis()
+    left += bytes * 1000 / rate
+    came += bytes
+    if (came >= batchSize || now - began >= soon) {
+      isQuick = came >= batchSize
+      came = 0
+      began = now
+    }
+    return transfer.done || !isQuick || batch.size >= batchSize
+  }
+
   /** Passes on what has come before anything else happens. */
   const flush = (after: Pull): Pull => {
+    const waited = since === undefined ? 0 : clock.unsafeCurrentTimeMillis() - since
+    left = Math.min(patience, left - waited)
+    since = undefined
     if (batch.size === 0) return after
     const chunk = Chunk.unsafeFromArray(batch.parts)
     batch = { parts: [], size: 0 }
@@ -168,11 +204,11 @@ const reading = (transfer: Transfer, scope: Scope.Scope): Pull => {
     Effect.zipRight(
       close,
       Effect.suspend((): Pull => {
-        const { connections, received, remote, url, wanted } = transfer
+        const { connections, received, url, wanted } = transfer
         transfer.failures = received > before ? 1 : transfer.failures + 1
         // The connection may have broken behind the last byte.
         if (received === wanted) return end
-        return transfer.failures > retries(remote) || connections >= maxConnections
+        return transfer.failures > retries(remote) || connections >= maxConnections || left <= 0
           ? Effect.fail(Option.some(error))
           : Effect.zipRight(pause(remote, stepOf(error, { method: "GET", url }), transfer.failures), next)
       })
@@ -206,11 +242,13 @@ const reading = (transfer: Transfer, scope: Scope.Scope): Pull => {
     if (transfer.done) return end
     if (connection === undefined) return connect
     const current = connection
+    since ??= clock.unsafeCurrentTimeMillis()
     return Effect.matchEffect(current.pull, {
       onSuccess: (chunk) => {
+        const before = batch.size - current.skip
         const excess = take(transfer, current, chunk, batch)
         if (excess !== undefined) return flush(Effect.fail(Option.some(excess)))
-        return transfer.done || batch.size >= batchSize ? flush(next) : next
+        return isFull(batch.size - current.skip - before) ? flush(next) : next
       },
       onFailure: (error): Pull => {
         if (Option.isSome(error)) {

@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Feed from "../../../src/internal/copy/feed.js"
 import * as sided from "../../../src/internal/copy/sided.js"
+import * as Place from "../../../src/internal/place.js"
 import { TransportError } from "../../../src/RegistryError.js"
 
 const count = 200
@@ -193,6 +194,69 @@ describe("a feed", () => {
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(fiber)
       yield* TestClock.adjust("1 second")
+      assert.strictEqual(held.now, 0)
+    }))
+
+  const counting = () => {
+    const held = { now: 0, times: 0 }
+    const hold: Feed.Options["slots"] = (effect) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          held.now++
+          held.times++
+        }),
+        () => effect,
+        () => Effect.sync(() => void held.now--)
+      )
+    return { held, hold }
+  }
+
+  it.scoped("gives its places back while the source waits for its first try to be followed by another", () =>
+    Effect.gen(function*() {
+      const { held, hold } = counting()
+      const { source } = counted()
+      const late = Stream.concat(Stream.drain(Stream.fromEffect(Place.rest(Effect.sleep("30 seconds")))), source)
+      const [seat] = yield* Feed.make({ members: 1, source: late, slots: hold })
+      const gate = yield* Deferred.make<void>()
+      const fiber = yield* Effect.fork(taking(seat, Deferred.await(gate)))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(held, { now: 0, times: 1 })
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(held, { now: 1, times: 2 })
+      yield* Deferred.succeed(gate, undefined)
+      assert.isTrue((yield* Fiber.join(fiber)).equals(whole))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(held.now, 0)
+    }))
+
+  it.scoped("gives its places back while all members wait for another try, and only then", () =>
+    Effect.gen(function*() {
+      const { held, hold } = counting()
+      const { source } = counted()
+      const [first, second] = yield* Feed.make({ members: 2, source, slots: hold })
+      if (first === undefined || second === undefined) return assert.fail("no seat")
+      const resting = (seat: Feed.Seat, seconds: number) =>
+        seat.take(Effect.gen(function*() {
+          yield* seat.enter
+          yield* Stream.runDrain(Stream.take(seat.content, 3))
+          yield* Place.rest(Effect.sleep(`${seconds} seconds`))
+          const bytes = yield* Stream.runCollect(seat.content)
+          return Buffer.concat(Chunk.toReadonlyArray(bytes))
+        }))
+      const long = yield* Effect.fork(resting(first, 30))
+      const gate = yield* Deferred.make<void>()
+      const short = yield* Effect.fork(
+        Effect.zipRight(second.take(Effect.zipRight(second.enter, Deferred.await(gate))), Effect.void)
+      )
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(held, { now: 1, times: 1 })
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(short)
+      yield* TestClock.adjust("1 seconds")
+      assert.strictEqual(held.now, 0)
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue((yield* Fiber.join(long)).equals(whole))
+      assert.strictEqual(held.times, 2)
       assert.strictEqual(held.now, 0)
     }))
 })

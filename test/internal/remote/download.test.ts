@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -95,6 +96,70 @@ describe("getBlob", () => {
         assert.strictEqual(seen[1]?.headers["range"], `bytes=${at}-`)
       }))
   }
+
+  it.effect("passes on slow bytes as they come, the first ones above all", () =>
+    Effect.gen(function*() {
+      const parts = Array.from({ length: 10 }, (_, i) => bytes.subarray(i * 100, (i + 1) * 100))
+      const { repository } = yield* script([{ body: parts, every: "1 second" }])
+      let came = 0
+      const fiber = yield* Effect.fork(
+        Stream.runForEach(repository.getBlob(blob), (part) => Effect.sync(() => came += part.byteLength))
+      )
+      for (let second = 1; second <= 10; second++) {
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(came, second * 100)
+      }
+      yield* Fiber.join(fiber)
+    }))
+
+  it.effect("passes on quick bytes in batches of 256 KiB, and slow ones again as they come", () =>
+    Effect.gen(function*() {
+      const large = sample(4 * 1024 * 1024)
+      const parts = Array.from({ length: 64 }, (_, i) => large.subarray(i * 65_536, (i + 1) * 65_536))
+      const { repository } = yield* script([
+        { body: parts, every: "1 millis", cut: true },
+        { body: parts, every: "90 millis" }
+      ])
+      const sizes: Array<number> = []
+      const read = repository.getBlob(blobOf(large)).pipe(
+        Stream.chunks,
+        Stream.runForEach((chunk) => Effect.sync(() => sizes.push(Chunk.reduce(chunk, 0, (a, b) => a + b.byteLength))))
+      )
+      yield* run(read)
+      assert.isAtMost(sizes.length, 4 + 15)
+      assert.strictEqual(sizes.filter((size) => size === 262_144).length, 15)
+      sizes.length = 0
+      yield* run(read)
+      assert.strictEqual(sizes.length, 64)
+    }))
+
+  it.effect("gives up a blob of which each connection brings a byte and takes its time", () =>
+    Effect.gen(function*() {
+      const drip = (from: number): Answer =>
+        from === 0
+          ? { body: bytes.subarray(0, 1), every: "15 seconds", cut: true }
+          : { ...partial(from), body: bytes.subarray(from, from + 1), every: "15 seconds", cut: true }
+      const { repository, seen } = yield* script((_, index) => drip(index))
+      const error = yield* bad(collect(repository.getBlob(blob)))
+      assert.strictEqual(error._tag, "TransportError")
+      // Five times the idle time-out of twenty seconds.
+      assert.strictEqual(seen.length, 7)
+      const patient = yield* script((_, index) => drip(index), { config: { retries: 1 } })
+      yield* bad(collect(patient.repository.getBlob(blob)))
+      assert.strictEqual(patient.seen.length, 3)
+    }))
+
+  it.effect("goes on with a blob whose connections all break off, as long as they bring enough", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script((_, index) => ({
+        ...(index === 0 ? {} : partial(index * 100)),
+        body: bytes.subarray(index * 100, (index + 1) * 100),
+        every: "15 seconds",
+        cut: true
+      }), { config: { minRate: 5 } })
+      assert.deepStrictEqual(yield* good(collect(repository.getBlob(blob))), Array.from(bytes))
+      assert.strictEqual(seen.length, 10)
+    }))
 
   it.effect("starts over without a range when nothing had come", () =>
     Effect.gen(function*() {

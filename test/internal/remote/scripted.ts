@@ -31,6 +31,8 @@ export interface Answer {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array | ReadonlyArray<Uint8Array>
+  /** The wait before each part of the body. */
+  readonly every?: Duration.DurationInput
   /** The body breaks off at its end. */
   readonly cut?: boolean
   /** No answer comes. */
@@ -133,7 +135,10 @@ export const script = (
           if (!request.accept.includes(status)) {
             return yield* failure(request as Request<unknown>, url.split("?")[0] ?? "", status, join(parts))
           }
-          const whole = Stream.fromChunk(Chunk.unsafeFromArray(parts)).pipe(Stream.rechunk(1))
+          const whole = Stream.fromChunk(Chunk.unsafeFromArray(parts)).pipe(
+            Stream.rechunk(1),
+            Stream.tap(() => given.every === undefined ? Effect.void : Effect.sleep(given.every))
+          )
           const stream = given.cut === true ? Stream.concat(whole, Stream.fail(reset)) : whole
           const response: Response = {
             status,
