@@ -34,7 +34,8 @@ export interface HostOptions {
   readonly chunkSize?: number | undefined
   /**
    * How many blobs of more than 1 MiB move from or to this registry at once, in all copies of the client together. 16 by
-   * default; of small requests twice as many are under way. A registry that answers 429 or 503 gets fewer for a while.
+   * default; of small requests twice as many are under way. A registry that answers 429 or 503 gets fewer for a while. A
+   * blob that waits for another try does not count.
    */
   readonly concurrency?: number | undefined
   /**
