@@ -6,6 +6,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { words } from "./internal/answered.js"
 import { line } from "./internal/text.js"
 import { ErrorEntry, RegistryError } from "./RegistryError.js"
 
@@ -102,7 +103,8 @@ export class ParsePlatformError
 }
 
 /**
- * The registry says that the resource is not there (404). Of a copy, `side: "source"` means the source's root.
+ * The registry says that the resource is not there (404). Of a copy, `side: "source"` means the source's root. `hint`
+ * says what may help, for instance how to create a repository that is to be written to.
  *
  * @since 0.1.0
  * @category errors
@@ -111,14 +113,15 @@ export class NotFound extends Schema.TaggedError<NotFound>("effect-oci/Operation
   resource: Schema.Literal("registry", "repository", "manifest", "blob", "upload"),
   reference: Schema.String,
   side: Side,
-  errors: Schema.Array(ErrorEntry)
+  errors: Schema.Array(ErrorEntry),
+  hint: Schema.optional(Schema.String)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     const side = this.side === "none" ? "" : `${this.side} `
-    const codes = this.errors.length === 0 ? "" : ` (${this.errors.map((e) => e.code).join(", ")})`
-    return line(`${side}${this.resource} ${this.reference} was not found${codes}`)
+    const hint = this.hint === undefined ? "" : `; ${this.hint}`
+    return line(`${side}${this.resource} ${this.reference} was not found${words(this.errors)}${hint}`)
   }
 }
 

@@ -67,7 +67,8 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("effect-oci/R
   override get message(): string {
     const advice = this.credentials === "anonymous"
       ? "provide credentials for this registry, or check the name: many registries answer 401 for a repository that does not exist"
-      : "check these credentials and what they may do in this repository"
+      : "check these credentials, what they may do in this repository, and its name: many registries answer 401 for a " +
+        "repository that does not exist"
     return line(`${answered(this)}; tried ${this.credentials}: ${advice}`)
   }
 }
@@ -317,19 +318,21 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>("effect-oci/R
 }
 
 /**
- * The destination already names something else and must not be overwritten.
+ * The destination already names something else and must not be overwritten: because the caller said so, or because the
+ * registry keeps its tags as they are, whose answer is in `errors` then.
  *
  * @since 0.1.0
  * @category errors
  */
 export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-oci/RegistryError/AlreadyExists")(
   "AlreadyExists",
-  { reference: Schema.String, digest: Schema.String }
+  { reference: Schema.String, digest: Schema.String, errors: Schema.optional(Schema.Array(ErrorEntry)) }
 ) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return line(`${this.reference} already exists with digest ${this.digest}`)
+    const refusal = this.errors === undefined ? "" : "; the registry does not let it be overwritten"
+    return line(`${this.reference} already exists with digest ${this.digest}${refusal}${words(this.errors ?? [])}`)
   }
 }
 

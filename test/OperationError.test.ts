@@ -40,7 +40,7 @@ describe("OperationError", () => {
     assert.strictEqual(notFound("none").message, "manifest a.b/c:1 was not found")
     assert.strictEqual(
       notFound("source", [new ErrorEntry({ code: "NAME_UNKNOWN" })]).message,
-      "source manifest a.b/c:1 was not found (NAME_UNKNOWN)"
+      "source manifest a.b/c:1 was not found: NAME_UNKNOWN"
     )
     assert.strictEqual(
       new E.PushManifestError({ reference: "a", cause: notFound("source") }).message,

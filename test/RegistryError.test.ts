@@ -25,6 +25,7 @@ const all = (text: string): ReadonlyArray<E.RegistryError> => {
     new E.NotAnIndex({ resource: text, mediaType: text, advice: text }),
     new E.InvalidInput({ field: text, reason: text }),
     new E.AlreadyExists({ reference: text, digest: text }),
+    new E.AlreadyExists({ reference: text, digest: text, errors: answer.errors }),
     new E.StorageError({ path: text, reason: text })
   ]
 }
@@ -35,7 +36,8 @@ describe("RegistryError", () => {
     assert.strictEqual(
       new E.Unauthorized({ ...http, errors, credentials: "basic credentials of user \"ci\"" }).message,
       "GET https://a.b/v2/c/manifests/1 was answered 401: UNAUTHORIZED (authentication required), DENIED; " +
-        "tried basic credentials of user \"ci\": check these credentials and what they may do in this repository"
+        "tried basic credentials of user \"ci\": check these credentials, what they may do in this repository, and its " +
+        "name: many registries answer 401 for a repository that does not exist"
     )
     assert.match(new E.Unauthorized({ ...http, credentials: "anonymous" }).message, /provide credentials/)
     assert.match(new E.RateLimited({ ...http, retryAfter: Duration.minutes(2) }).message, /asks to wait 2m$/)

@@ -23,6 +23,7 @@ import { InvalidInput } from "../RegistryError.js"
 import type * as Repository from "../Repository.js"
 import * as copies from "./clientCopies.js"
 import { makeTransport } from "./http/make.js"
+import { exists } from "./remote/manifests.js"
 import { makeRepository } from "./remote/repository.js"
 import * as remote from "./remote/tags.js"
 import { makeWith as makeSession } from "./session.js"
@@ -40,11 +41,14 @@ export const make = Effect.fnUntraced(function*(
   const transport = yield* makeTransport(options)
   const session = yield* makeSession(transport.transfer)
 
-  const open = (
+  const remoteOf = (
     { registry, repository: name }: Reference.Reference,
     access?: "read" | "write",
     also?: ReadonlyArray<string>
-  ) => makeRepository({ transport, session, registry, name, config: options, access, also })
+  ) => ({ transport, session, registry, name, config: options, access, also })
+
+  const open = (reference: Reference.Reference, access?: "read" | "write", also?: ReadonlyArray<string>) =>
+    makeRepository(remoteOf(reference, access, also))
 
   /** The repository and what to ask it for, of a reference that is only read. */
   const locate = (image: ReferenceInput, role: Role) =>
@@ -102,9 +106,8 @@ export const make = Effect.fnUntraced(function*(
         )).pipe(Effect.withSpan("RegistryClient.getPlatformDigests")),
 
     checkExists: (image) =>
-      Effect.flatMap(locate(image, "image"), ({ reference, repository, target }) =>
-        repository.resolve(target).pipe(
-          Effect.as(true),
+      Effect.flatMap(locate(image, "image"), ({ reference, target }) =>
+        exists(remoteOf(reference))(target).pipe(
           Effect.mapError(getImageError(reference)),
           Effect.catchTag("NotFound", () => Effect.succeed(false))
         )).pipe(Effect.withSpan("RegistryClient.checkExists")),

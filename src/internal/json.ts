@@ -29,6 +29,9 @@ export const layoutBounds: Bounds = { entries: 100_000, values: 1_000_000 }
 /** No registry's JSON is nested nearly so deep; what walks a value by recursion, as error messages do, bears it. */
 const maxDepth = 500
 
+/** Why nothing could be read of what is no JSON at all. */
+export const notJson = "it is not JSON"
+
 /** JSON in UTF-8, as a value of unknown shape, or why there is none; `parseJson` says what is left out of it. */
 export const readJson = (
   content: Uint8Array | string,
@@ -42,7 +45,7 @@ export const readJson = (
     const json: unknown = JSON.parse(text)
     return Either.right(prototype.test(text) ? withoutPrototypes(json) : json)
   } catch {
-    return Either.left("it is not JSON")
+    return Either.left(notJson)
   }
 }
 

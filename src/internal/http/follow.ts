@@ -23,8 +23,8 @@ export interface Journey<E> extends Omit<Outgoing<E>, "registry"> {
   /** Headers for the origin only, credentials above all; taken off for good when a redirect leaves it. */
   readonly own: Readonly<Record<string, string>>
   readonly accept: ReadonlyArray<number>
-  /** Refuses to leave the origin: the body is a secret. */
-  readonly stay?: boolean | undefined
+  /** A redirect that leaves the origin fails (`Refuse`: the body is a secret) or is the last answer (`End`). */
+  readonly stay?: "Refuse" | "End" | undefined
   /** Fields of a form in the body, which are secret. */
   readonly form?: string | undefined
 }
@@ -89,7 +89,8 @@ const next = <E>(journey: Journey<E>, arrival: Arrival): Effect.Effect<Next | un
   const { origin } = target
   if (origin !== new URL(url).origin) {
     const why = distrust(journey.host, url, target)
-    if (journey.stay === true && origin !== journey.origin) {
+    if (journey.stay === "End" && origin !== journey.origin) return Effect.succeed(undefined)
+    if (journey.stay === "Refuse" && origin !== journey.origin) {
       return refuse("it redirects a secret to another origin")
     }
     if (why !== undefined) return refuse(hide(`it redirects to ${origin}: ${why}`))

@@ -215,7 +215,8 @@ export const makeTransport = Effect.fnUntraced(function*(
     })
     const whole = request.buffer !== undefined
     const { origin } = host
-    const journey: Journey<E> = { method, url, shown, headers, body, host, origin, own, accept, whole }
+    const stay = request.stay === true ? "End" : undefined
+    const journey: Journey<E> = { method, url, shown, headers, body, host, origin, own, accept, whole, stay }
     const exchange = follow(send, journey, arrived, ({ _tag }) => _tag === "Accepted" ? kept : undefined)
     return limiterOf(host.registry).request(isSmall(request), (tell) =>
       Effect.tap(exchange, (outcome) => {

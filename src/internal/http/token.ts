@@ -178,7 +178,7 @@ const ask = (settings: Settings, wanted: Wanted, form: Form): Effect.Effect<Answ
       },
       accept: [],
       // an identity token is for the token server alone, whatever it says
-      stay: form.body !== undefined,
+      stay: form.body === undefined ? undefined : "Refuse",
       form: form.body === undefined ? undefined : Redacted.value(form.body),
       whole: true
     }

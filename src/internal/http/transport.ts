@@ -48,6 +48,8 @@ export interface Request<E = never> {
    * or stalls is tried again like a lost answer. `bytes` and `stream` then give what was read.
    */
   readonly buffer?: number | undefined
+  /** Does not follow a redirect to another origin: it is the final answer, with its own status. */
+  readonly stay?: boolean | undefined
 }
 
 /** Gives the next bytes; a failure with none is the end. */

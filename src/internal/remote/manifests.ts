@@ -11,7 +11,10 @@ import * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
 import { NotFound } from "../../OperationError.js"
 import {
+  AlreadyExists,
+  type Denied,
   DigestMismatch,
+  type ErrorEntry,
   InvalidInput,
   ManifestInvalid,
   type RegistryError,
@@ -24,6 +27,7 @@ import type { Response } from "../http/transport.js"
 import { checkDigest, checkTag, checkTarget, type Target } from "../names.js"
 import { again, stepOf } from "./backoff.js"
 import { withParameter } from "./location.js"
+import { missing } from "./missingRepository.js"
 import {
   base,
   isStatus,
@@ -49,10 +53,24 @@ export const contentDigest = (response: Pick<Response, "headers">): Option.Optio
   Option.filter(Digest.parse(response.headers["docker-content-digest"]?.trim() ?? ""), Digest.isSupported)
 
 /** Descriptor of the manifest: one HEAD, and a GET only where the HEAD does not tell all (R-024, R-025). */
-export const resolve = (remote: Remote) =>
-  Effect.fnUntraced(function*(
-    requested: string
-  ): Effect.fn.Return<Descriptor.Descriptor, Failure> {
+export const resolve = (remote: Remote) => asked(remote, described, ({ descriptor }) => descriptor)
+
+/** Whether there is a manifest: one HEAD, of which only the status matters, and a GET only where a HEAD is no help. */
+export const exists = (remote: Remote) => {
+  const ask = asked(remote, present, () => true)
+  return (requested: string): Effect.Effect<boolean, Failure> =>
+    Effect.catchTag(ask(requested), "NotFound", () => Effect.succeed(false))
+}
+
+/**
+ * Asks with a HEAD, and with a GET where `told` makes nothing of its answer or where the registry refuses a HEAD.
+ */
+const asked = <A>(
+  remote: Remote,
+  told: (remote: Remote, target: Target, response: Response) => Effect.Effect<Option.Option<A>, DigestMismatch>,
+  read: (manifest: Manifest.Manifest) => A
+) =>
+  Effect.fnUntraced(function*(requested: string): Effect.fn.Return<A, Failure> {
     const target = yield* checkTarget(requested)
     const path = yield* base(remote)
     const head = remote.transport.call({
@@ -64,13 +82,13 @@ export const resolve = (remote: Remote) =>
       accept: [200, 404],
       replay: true
     })
-    const get = Effect.map(getManifest(remote)(requested), (manifest) => manifest.descriptor)
-    const told = yield* head.pipe(
-      Effect.flatMap((response): Effect.Effect<Option.Option<Descriptor.Descriptor>, DigestMismatch | NotFound> =>
+    const get = Effect.map(getManifest(remote)(requested), read)
+    const found = yield* head.pipe(
+      Effect.flatMap((response): Effect.Effect<Option.Option<A>, DigestMismatch | NotFound> =>
         response.status === 404
           // The answer to a HEAD has no words.
           ? new NotFound({ resource: "manifest", reference: reference(remote, requested), side: "none", errors: [] })
-          : described(remote, target, response)
+          : told(remote, target, response)
       ),
       Effect.catchTags({
         UnexpectedStatus: (error) =>
@@ -83,35 +101,52 @@ export const resolve = (remote: Remote) =>
           )
       })
     )
-    return Option.isSome(told) ? told.value : yield* get
+    return Option.isSome(found) ? found.value : yield* get
   })
+
+/** The digest of what a HEAD found, if it is known, which is not another than the one asked for. */
+const digestOf = (
+  remote: Remote,
+  target: Target,
+  response: Response
+): Effect.Effect<Digest.Digest | undefined, DigestMismatch> => {
+  const told = contentDigest(response)
+  if (target._tag === "Tag") return Effect.succeed(Option.getOrUndefined(told))
+  const { digest } = target
+  // A registry may name the content by another algorithm than it was asked by; only the same one can contradict.
+  return Option.isSome(told) && told.value !== digest && Digest.algorithm(told.value) === Digest.algorithm(digest)
+    ? new DigestMismatch({ resource: reference(remote, digest), expected: digest, actual: told.value })
+    : Effect.succeed(digest)
+}
 
 /** What the headers of a HEAD tell, when they tell all of it. */
 const described = (
   remote: Remote,
   target: Target,
-  { headers }: Response
-): Effect.Effect<Option.Option<Descriptor.Descriptor>, DigestMismatch> => {
-  const told = contentDigest({ headers })
-  const digest = target._tag === "Digest" ? target.digest : Option.getOrUndefined(told)
-  // A registry may name the content by another algorithm than it was asked by; only the same one can contradict.
-  if (target._tag === "Digest" && Option.isSome(told) && told.value !== target.digest) {
-    if (Digest.algorithm(told.value) === Digest.algorithm(target.digest)) {
-      const resource = reference(remote, target.digest)
-      return Effect.fail(new DigestMismatch({ resource, expected: target.digest, actual: told.value }))
-    }
-  }
-  const mediaType = MediaType.fromContentType(headers["content-type"])
-  const length = headers["content-length"]?.trim() ?? ""
-  const size = /^[0-9]{1,16}$/.test(length) ? Number(length) : 0
-  const telling = Descriptor.isMediaType(mediaType) && !MediaType.isGeneric(mediaType) &&
-    !MediaType.isSchema1(mediaType) && !mediaType.startsWith("text/")
-  return Effect.succeed(
-    digest !== undefined && telling && size > 0 && Number.isSafeInteger(size)
+  response: Response
+): Effect.Effect<Option.Option<Descriptor.Descriptor>, DigestMismatch> =>
+  Effect.map(digestOf(remote, target, response), (digest) => {
+    const { headers } = response
+    const mediaType = MediaType.fromContentType(headers["content-type"])
+    const length = headers["content-length"]?.trim() ?? ""
+    const size = /^[0-9]{1,16}$/.test(length) ? Number(length) : 0
+    const telling = Descriptor.isMediaType(mediaType) && !MediaType.isGeneric(mediaType) &&
+      !MediaType.isSchema1(mediaType) && !mediaType.startsWith("text/")
+    return digest !== undefined && telling && size > 0 && Number.isSafeInteger(size)
       ? Option.some({ mediaType, digest, size })
       : Option.none()
+  })
+
+/** Whether a HEAD found a manifest; a web page, of whoever asks people to log in, tells nothing. */
+const present = (
+  remote: Remote,
+  target: Target,
+  response: Response
+): Effect.Effect<Option.Option<boolean>, DigestMismatch> =>
+  Effect.as(
+    digestOf(remote, target, response),
+    MediaType.fromContentType(response.headers["content-type"]) === "text/html" ? Option.none() : Option.some(true)
   )
-}
 
 /** A manifest, where it came from, and by what name the registry knows this version of what a tag names. */
 export interface Fetched {
@@ -209,7 +244,10 @@ export interface Put {
   readonly indexed: boolean
 }
 
-/** Stores the bytes as they are, without care for referrers. `condition` is for what the tag names now. */
+/**
+ * Stores the bytes as they are, without care for referrers. `condition` is for what the tag names now. Nothing is sent
+ * that this client could not read back.
+ */
 export const putManifest = (remote: Remote) =>
   Effect.fnUntraced(function*(
     { descriptor, raw }: Pick<Manifest.Manifest, "descriptor" | "raw">,
@@ -223,7 +261,12 @@ export const putManifest = (remote: Remote) =>
     if (!Descriptor.isMediaType(descriptor.mediaType)) {
       return yield* new InvalidInput({ field: "mediaType", reason: "the manifest's media type is not one" })
     }
-    yield* Digest.verifyBytes(raw, { digest, size: descriptor.size }, resource)
+    const limit = maxManifestSize(remote)
+    if (raw.byteLength > limit) {
+      const reason = `it has ${raw.byteLength} bytes, more than the limit of ${limit}`
+      return yield* new ManifestInvalid({ resource, reason, errors: [] })
+    }
+    yield* Manifest.decode(raw, { resource, contentType: descriptor.mediaType, expected: descriptor })
 
     const put = (url: string) =>
       remote.transport.call({
@@ -237,20 +280,57 @@ export const putManifest = (remote: Remote) =>
         accept: success,
         replay: true
       }).pipe(
-        Effect.tap((response) => checkStored(response, raw, resource)),
-        Effect.catchTag("UnexpectedStatus", (error) => refused(error, remote, resource))
+        Effect.tap((response) => checkStored(response, raw, resource))
       )
 
-    // A registry hashes what comes by tag with sha256; only by its digest does other content keep its name (R-063).
-    const byTag = tag !== undefined && Digest.algorithm(digest) === "sha256"
-    const plain = `${path}/${byTag ? tag : digest}`
-    const response = yield* put(byTag || tag === undefined ? plain : withParameter(plain, "tag", tag))
-    if (tag !== undefined && !byTag) {
-      const accepted = (response.headers["oci-tag"] ?? "").split(",").map((name) => name.trim())
-      if (!accepted.includes(tag)) yield* put(`${path}/${tag}`)
-    }
-    return { digest, indexed: response.headers["oci-subject"] !== undefined }
+    const store = Effect.gen(function*() {
+      // A registry hashes what comes by tag with sha256; only by its digest does other content keep its name (R-063).
+      const byTag = tag !== undefined && Digest.algorithm(digest) === "sha256"
+      const plain = `${path}/${byTag ? tag : digest}`
+      const response = yield* put(byTag || tag === undefined ? plain : withParameter(plain, "tag", tag))
+      if (tag !== undefined && !byTag) {
+        const accepted = (response.headers["oci-tag"] ?? "").split(",").map((name) => name.trim())
+        if (!accepted.includes(tag)) yield* put(`${path}/${tag}`)
+      }
+      return { digest, indexed: response.headers["oci-subject"] !== undefined }
+    })
+    return yield* Effect.catchAll(store, (error): Effect.Effect<Put, Failure> => {
+      const final: Effect.Effect<never, Failure> = error._tag === "UnexpectedStatus"
+        ? refused(error, remote, resource)
+        : Effect.fail(error)
+      if (tag === undefined || !mayBeKept(error, condition)) return final
+      return Effect.flatMap(Effect.option(resolve(remote)(tag)), (found): Effect.Effect<Put, Failure> => {
+        if (Option.isNone(found)) return final
+        const there = found.value.digest
+        if (there === Digest.fromBytes(raw, Digest.algorithm(there) as Digest.Algorithm)) {
+          return Effect.succeed({ digest, indexed: false })
+        }
+        return saysImmutable(error.errors)
+          ? new AlreadyExists({ reference: resource, digest: there, errors: error.errors })
+          : final
+      })
+    })
   })
+
+/**
+ * Whether a refusal may be due to a tag that the registry keeps as it is: ECR says so with 400, for the very same content
+ * too, Docker Hub with 403, Quay with 409, Harbor with 412.
+ */
+const mayBeKept = (
+  error: RegistryError,
+  condition: Readonly<Record<string, string>> | undefined
+): error is UnexpectedStatus | Denied => {
+  if (error._tag !== "Denied" && error._tag !== "UnexpectedStatus") return false
+  if (error.status === 412) return condition === undefined
+  // Content that is missing must be sent, whatever the tag names.
+  return [400, 403, 409].includes(error.status) &&
+    !error.errors.some(({ code }) => /(?:BLOB|MANIFEST)_UNKNOWN/.test(code))
+}
+
+const saysImmutable = (errors: ReadonlyArray<ErrorEntry>): boolean =>
+  errors.some(({ code, message = "" }) =>
+    ["TAG_INVALID", "TAG_IMMUTABLE", "PRECONDITION"].includes(code) || /immutable|cannot be overwritten/i.test(message)
+  )
 
 /** R-061: a digest in the answer is checked against the bytes sent, with its own algorithm. */
 const checkStored = (
@@ -277,10 +357,7 @@ const refused = (
   if (status === 413) {
     return new ManifestInvalid({ resource, reason: "it is larger than the registry allows (413)", errors })
   }
-  if (status === 404 && !about) {
-    const reference = `${remote.registry}/${remote.name}`
-    return new NotFound({ resource: "repository", reference, side: "none", errors })
-  }
+  if (status === 404 && !about) return missing(remote, error)
   return status === 400 || status === 404 || status === 409 || status === 422
     ? new ManifestInvalid({ resource, reason: `the registry refused it (${status})`, errors })
     : error

@@ -11,11 +11,10 @@ import * as Stream from "effect/Stream"
 import type * as RegistryConfig from "../../RegistryConfig.js"
 import { type RegistryError, TransportError } from "../../RegistryError.js"
 import type { Response, Transport } from "../http/transport.js"
-import type { Bounds } from "../json.js"
 import { defaultListTime, defaultPages } from "../limits.js"
 import * as Link from "./link.js"
 import { resolveOwn, sameOrigin } from "./location.js"
-import { json, protocol } from "./remote.js"
+import { protocol } from "./remote.js"
 
 /** What is asked for at once. ECR refuses more. */
 export const pageSize = 1000
@@ -45,11 +44,12 @@ export interface List<A, E> {
   readonly unsized?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly limit?: number | undefined
-  /** How much there may be in a page; as in a manifest, where it is not said. */
-  readonly bounds?: Bounds | undefined
   /** How many entries the whole list may have. */
   readonly most?: number | undefined
-  readonly page: (content: unknown, response: Response) => Effect.Effect<Page<A>, E>
+  /** Whether a redirect to another origin is an answer of its own; see `Request.stay`. */
+  readonly stay?: boolean | undefined
+  /** What an answer lists, of which no more than `limit` bytes are read. */
+  readonly page: (response: Response, limit: number) => Effect.Effect<Page<A>, E>
 }
 
 /** All items, page after page, in the order of the registry. */
@@ -75,7 +75,8 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
         headers: list.headers,
         accept: [200],
         replay: true,
-        buffer: limit
+        buffer: limit,
+        stay: list.stay
       })
 
     const tooLarge = (error: RegistryError) =>
@@ -95,7 +96,7 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
       const response = yield* url === list.first && list.unsized !== undefined
         ? Effect.catchIf(get(url), tooLarge, () => get(list.unsized ?? url))
         : get(url)
-      const { after, items } = yield* list.page(yield* json(response, limit, list.bounds), response)
+      const { after, items } = yield* list.page(response, limit)
       count++
       entries += items.length
       // distribution 2.8 sends its whole list whatever `last` says, and a page never begins like the one before it.

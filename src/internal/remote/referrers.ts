@@ -4,24 +4,19 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Descriptor from "../../Descriptor.js"
 import type * as Digest from "../../Digest.js"
-import * as Manifest from "../../Manifest.js"
-import * as MediaType from "../../MediaType.js"
-import { ManifestInvalid } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import type { Response } from "../http/transport.js"
 import { checkDigest } from "../names.js"
 import { entryOf, matches } from "../referrer.js"
-import { decodeWire } from "../schema.js"
 import { getManifest } from "./manifests.js"
 import { type Page, pages } from "./pages.js"
 import * as Api from "./referrersApi.js"
 import * as ReferrersTag from "./referrersTag.js"
-import { base, maxManifestSize, readScopes, reference, type Remote } from "./remote.js"
+import { maxManifestSize, type Remote } from "./remote.js"
 
 interface Entry {
   readonly descriptor: Descriptor.Descriptor
@@ -31,8 +26,6 @@ interface Entry {
 
 /** What refers to one manifest is remembered by its digest until the list ends. */
 const maxReferrers = 100_000
-
-const decode = decodeWire(Manifest.ImageIndex)
 
 const filters = (response: Response): ReadonlyArray<string> =>
   (response.headers["oci-filters-applied"] ?? "").split(",").map((name) => name.trim().toLowerCase())
@@ -46,34 +39,26 @@ export const referrers = (remote: Remote) =>
   const query = artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`
   return Stream.unwrap(Effect.gen(function*() {
     const digest = yield* checkDigest(input)
-    const path = yield* base(remote)
+    const { headers, scopes, stay, url } = yield* Api.question(remote, digest)
     const seen = new Set<Digest.Digest>()
     let listed = false
 
-    const page = (content: unknown, response: Response): Effect.Effect<Page<Entry>, ManifestInvalid> => {
-      listed = true
-      return Either.match(decode(content), {
-        onLeft: () =>
-          new ManifestInvalid({
-            resource: `referrers of ${reference(remote, digest)}`,
-            reason: "the list is not an index",
-            errors: []
-          }),
-        onRight: ({ manifests }) => {
-          const filtered = filters(response).includes("artifacttype")
-          return Effect.succeed({ items: manifests.map((descriptor) => ({ descriptor, filtered })) })
-        }
+    const page = (response: Response, limit: number): Effect.Effect<Page<Entry>, Failure | Api.NoApi> =>
+      Effect.map(Api.listOf(remote, digest, response, limit), ({ manifests }) => {
+        listed = true
+        const filtered = filters(response).includes("artifacttype")
+        return { items: manifests.map((descriptor) => ({ descriptor, filtered })) }
       })
-    }
     const isWanted = ({ descriptor, filtered }: Entry) => filtered || matches(descriptor, artifactType)
 
     const api = pages({
       transport: remote.transport,
       config: remote.config,
       registry: remote.registry,
-      scopes: readScopes(remote),
-      first: `${path}/referrers/${digest}${query}`,
-      headers: { accept: MediaType.ociIndex },
+      scopes,
+      first: `${url}${query}`,
+      headers,
+      stay,
       limit: maxManifestSize(remote),
       most: maxReferrers,
       page
@@ -83,10 +68,12 @@ export const referrers = (remote: Remote) =>
     )
     const asked = Api.isLacking(remote) ?
       fallback(remote, digest, artifactType) :
-      Stream.catchAll(api, (error) =>
-        !listed && Api.saysLacking(remote, error)
-          ? fallback(remote, digest, artifactType)
-          : Stream.fail(error))
+      Stream.catchAll(api, (error): Stream.Stream<Descriptor.Descriptor, Failure> => {
+        const said = listed ? undefined : Api.verdict(remote, error)
+        if (said === "NoSubject") return Stream.empty
+        if (said === "NoApi") return fallback(remote, digest, artifactType)
+        return Stream.fail(error._tag === "NoApi" ? Api.notAnIndex(remote, digest) : error)
+      })
     return Stream.filter(
       asked,
       (descriptor) => !seen.has(descriptor.digest) && seen.add(descriptor.digest) !== undefined
@@ -94,7 +81,7 @@ export const referrers = (remote: Remote) =>
   }))
 }
 
-/** Only a 404 leads here: the registry does not know the question (R-070). */
+/** Where the registry has no API (distribution-spec, "Unavailable Referrers API"). */
 const fallback = (
   remote: Remote,
   subject: Digest.Digest,

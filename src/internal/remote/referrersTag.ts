@@ -17,7 +17,7 @@ import { pause } from "./backoff.js"
 import { type Fetched, fetchManifest, putManifest } from "./manifests.js"
 import * as Api from "./referrersApi.js"
 import { type Edit, together } from "./referrersEdits.js"
-import { base, isStatus, readScopes, reference, type Remote } from "./remote.js"
+import { isStatus, reference, type Remote } from "./remote.js"
 
 /** R-073: `sha256-<encoded>`; of a sha512 digest the first half stays. */
 export const tagOf = (subject: Digest.Digest): string =>
@@ -132,26 +132,15 @@ export const forget = Effect.fnUntraced(function*(
   subject: Digest.Digest,
   digest: Digest.Digest
 ): Effect.fn.Return<void, Failure> {
-  if (yield* hasApi(remote, subject)) return
+  if (yield* Api.isServed(remote, subject)) return
   const isGone = names(digest)
   yield* change(remote, subject, (entries) => entries.some(isGone) ? entries.filter((one) => !isGone(one)) : entries)
 })
 
-const hasApi = (remote: Remote, subject: Digest.Digest): Effect.Effect<boolean, Failure> =>
-  Api.isLacking(remote) ? Effect.succeed(false) : Effect.flatMap(base(remote), (path) =>
-    remote.transport.call({
-      method: "GET",
-      registry: remote.registry,
-      url: `${path}/referrers/${subject}`,
-      scopes: readScopes(remote),
-      accept: [200],
-      replay: true
-    })).pipe(
-      Effect.as(true),
-      Effect.catchIf((error) => Api.saysLacking(remote, error), () => Effect.succeed(false))
-    )
-
-/** Stores a manifest and sees to it that it is found among its subject's referrers (R-064). */
+/**
+ * Stores a manifest and makes sure that it is listed among its subject's referrers. A registry that does so by itself
+ * says it with `OCI-Subject` (distribution-spec, "Pushing Manifests with Subject"); Quay does so without a word.
+ */
 export const putWithReferrers = (remote: Remote) =>
   Effect.fnUntraced(function*(
     manifest: Stored,
@@ -160,6 +149,6 @@ export const putWithReferrers = (remote: Remote) =>
     const { digest, indexed } = yield* putManifest(remote)(manifest, options?.tag)
     if (indexed) Api.isThere(remote)
     const subject = indexed ? undefined : subjectOf(manifest.raw)
-    if (subject !== undefined) yield* remember(remote, subject, manifest)
+    if (subject !== undefined && !(yield* Api.isServed(remote, subject))) yield* remember(remote, subject, manifest)
     return digest
   })

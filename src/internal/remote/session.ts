@@ -15,7 +15,8 @@ import type { Failure } from "../../Repository.js"
 import type { Request, Response } from "../http/transport.js"
 import { resolveOwn, withParameter } from "./location.js"
 import { contentDigest } from "./manifests.js"
-import { base, orNotFound, pull, type Remote, success, writeScopes } from "./remote.js"
+import { orMissing } from "./missingRepository.js"
+import { base, pull, type Remote, success, writeScopes } from "./remote.js"
 
 /** How long a cancellation may take: an interrupted copy is to be over within a second. */
 const patience = "450 millis"
@@ -88,7 +89,7 @@ const post = (
       accept: success,
       replay: true
     })).pipe(
-      orNotFound("repository", `${remote.registry}/${remote.name}`),
+      orMissing(remote),
       Effect.flatMap((response): Effect.Effect<UploadSession | undefined, RegistryError> => {
         if (mount !== undefined && response.status === 201) {
           return Effect.as(checkDigest(response, mount.digest), undefined)

@@ -13,7 +13,7 @@ import type { Response, Transport } from "../http/transport.js"
 import { listBounds } from "../json.js"
 import { isName, isTag } from "../names.js"
 import { type Page, pages, pageSize } from "./pages.js"
-import { base, orNotFound, protocol, readScopes, type Remote } from "./remote.js"
+import { base, json, orNotFound, protocol, readScopes, type Remote } from "./remote.js"
 
 /**
  * The strings under `key`. Nexus lists `null`, an empty repository may have `null` for a list (R-065), Artifactory
@@ -24,20 +24,21 @@ const names = (
   is: (name: string) => boolean,
   path: string
 ) =>
-(content: unknown, response: Response): Effect.Effect<Page<string>, TransportError> => {
-  const entries = Predicate.isRecord(content) ? content[key] ?? [] : undefined
-  if (!Array.isArray(entries)) return protocol("GET", response, `the body is not a list of ${key}`)
-  const last: unknown = entries.at(-1)
-  // A registry of old cuts its list without a word; a page that is not exactly full is the last one. Half a surrogate
-  // cannot be written into a query.
-  const after = entries.length === pageSize && typeof last === "string" && !/\p{Cs}/u.test(last)
-    ? `${path}?n=${pageSize}&last=${encodeURIComponent(last)}`
-    : undefined
-  return Effect.succeed({
-    items: entries.filter((entry): entry is string => typeof entry === "string" && is(entry)),
-    after
+(response: Response, limit: number): Effect.Effect<Page<string>, TransportError> =>
+  Effect.flatMap(json(response, limit, listBounds), (content) => {
+    const entries = Predicate.isRecord(content) ? content[key] ?? [] : undefined
+    if (!Array.isArray(entries)) return protocol("GET", response, `the body is not a list of ${key}`)
+    const last: unknown = entries.at(-1)
+    // A registry of old cuts its list without a word; a page that is not exactly full is the last one. Half a surrogate
+    // cannot be written into a query.
+    const after = entries.length === pageSize && typeof last === "string" && !/\p{Cs}/u.test(last)
+      ? `${path}?n=${pageSize}&last=${encodeURIComponent(last)}`
+      : undefined
+    return Effect.succeed({
+      items: entries.filter((entry): entry is string => typeof entry === "string" && is(entry)),
+      after
+    })
   })
-}
 
 const missing =
   (resource: NotFound["resource"], reference: string) =>
@@ -54,7 +55,6 @@ export const tags = (remote: Remote): Stream.Stream<string, Failure> =>
       scopes: readScopes(remote),
       first: `${path}?n=${pageSize}`,
       unsized: path,
-      bounds: listBounds,
       page: names("tags", isTag, path)
     })
   })).pipe(missing("repository", `${remote.registry}/${remote.name}`))
@@ -73,7 +73,6 @@ export const listRepositories = (
     scopes: ["registry:catalog:*"],
     first: `${path}?n=${pageSize}`,
     unsized: path,
-    bounds: listBounds,
     page: names("repositories", isName, path)
   }).pipe(missing("registry", registry))
 }

@@ -55,6 +55,20 @@ describe("redirects", () => {
       }))
   }
 
+  it.scoped("to another origin are the answer of a request that stays, those within the origin are not", () =>
+    Effect.gen(function*() {
+      const { log, transport } = registry((seen) =>
+        seen.url.endsWith("/1") ? to("/v2/there", 303) : to("https://web.example.net/page", 303)
+      )
+      const { call } = yield* transport(options, ci)
+      const error = yield* Effect.flip(call(get("example.com", { stay: true })))
+      assert.strictEqual(error._tag === "UnexpectedStatus" ? error.status : error._tag, 303)
+      assert.deepStrictEqual(log.slice(1).map(({ url }) => url), [
+        "https://example.com/v2/team/app/manifests/1",
+        "https://example.com/v2/there"
+      ])
+    }))
+
   it.scoped("within the origin keep them, relative or absolute", () =>
     Effect.gen(function*() {
       const { log, transport } = registry((seen) =>

@@ -4,7 +4,7 @@ import * as Descriptor from "../../../src/Descriptor.js"
 import * as Digest from "../../../src/Digest.js"
 import * as MediaType from "../../../src/MediaType.js"
 import type * as RegistryConfig from "../../../src/RegistryConfig.js"
-import { name, origin, registry, script } from "./scripted.js"
+import { type Answer, name, origin, registry, script } from "./scripted.js"
 
 const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 const config = Descriptor.fromBytes(text({}), MediaType.ociConfig)
@@ -294,6 +294,103 @@ describe("putManifest", () => {
         `PUT ${path}/${sha512.digest}?tag=v1`,
         `PUT ${path}/v1`
       ])
+    }))
+
+  const said = (status: number, code: string, message: string): Answer => ({
+    status,
+    body: JSON.stringify({ errors: [{ code, message }] })
+  })
+  const immutable: ReadonlyArray<readonly [string, Answer]> = [
+    ["ECR", said(400, "TAG_INVALID", "The image tag 'v1' already exists and cannot be overwritten")],
+    ["Docker Hub", said(403, "DENIED", "tag v1 is immutable")],
+    ["Quay", said(409, "TAG_IMMUTABLE", "")],
+    ["Harbor", said(412, "PRECONDITION", "Failed to process request due to 'app:v1' configured as immutable.")]
+  ]
+  for (const [who, refusal] of immutable) {
+    it.effect(`${who}: finds what it refuses to put under an immutable tag there already, or something else`, () =>
+      Effect.gen(function*() {
+        const there = { headers }
+        const { lines, repository } = yield* script([
+          refusal,
+          there,
+          refusal,
+          { headers: { ...headers, "docker-content-digest": other } }
+        ])
+        assert.strictEqual(yield* repository.putManifest({ descriptor, raw }, { tag: "v1" }), digest)
+        const error = yield* Effect.flip(repository.putManifest({ descriptor, raw }, { tag: "v1" }))
+        assert.strictEqual(error._tag === "AlreadyExists" ? error.digest : error._tag, other)
+        assert.include(error.message, JSON.parse(String(refusal.body)).errors[0].code)
+        const both = [`PUT ${path}/v1`, `HEAD ${path}/v1`]
+        assert.deepStrictEqual(lines(), [...both, ...both])
+      }))
+  }
+
+  it.effect("takes the same bytes by another algorithm for the same", () =>
+    Effect.gen(function*() {
+      const sha512 = { ...descriptor, digest: Digest.fromBytes(raw, "sha512") }
+      const { repository } = yield* script([{ status: 201 }, { status: 409 }, { headers }])
+      assert.strictEqual(yield* repository.putManifest({ descriptor: sha512, raw }, { tag: "v1" }), sha512.digest)
+    }))
+
+  it.effect("keeps a refusal that is not about an immutable tag, whatever the tag names", () =>
+    Effect.gen(function*() {
+      const elsewhere = { headers: { ...headers, "docker-content-digest": other } }
+      for (
+        const [refusal, found, tag] of [
+          [said(403, "DENIED", "no push for you"), elsewhere, "Denied"],
+          [said(400, "MANIFEST_INVALID", "bad"), elsewhere, "ManifestInvalid"],
+          [said(409, "TAG_IMMUTABLE", ""), { status: 404 }, "ManifestInvalid"],
+          [said(412, "PRECONDITION", ""), { status: 401 }, "UnexpectedStatus"]
+        ] as const
+      ) {
+        const { repository } = yield* script([refusal, found])
+        const error = yield* Effect.flip(repository.putManifest({ descriptor, raw }, { tag: "v1" }))
+        assert.strictEqual(error._tag, tag)
+      }
+    }))
+
+  it.effect("does not ask what a tag names when content is missing, nor for what is put by digest", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        said(400, "MANIFEST_BLOB_UNKNOWN", ""),
+        said(409, "TAG_IMMUTABLE", "")
+      ])
+      for (const tag of ["v1", undefined]) {
+        const error = yield* Effect.flip(repository.putManifest({ descriptor, raw }, { tag }))
+        assert.strictEqual(error._tag, "ManifestInvalid")
+      }
+      assert.strictEqual(seen.length, 2)
+    }))
+
+  it.effect("says what the registry said of a repository that is not there, and what to do", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([said(404, "NAME_UNKNOWN", "no such repository")])
+      const error = yield* Effect.flip(repository.putManifest({ descriptor, raw }))
+      assert.include(error.message, "NAME_UNKNOWN (no such repository)")
+      assert.include(error.message, "may have to be created first")
+    }))
+
+  it.effect("sends nothing that could not be read back", () =>
+    Effect.gen(function*() {
+      const put = (content: unknown, mediaType: string, bytes = text(content)) =>
+        Effect.gen(function*() {
+          const { repository, seen } = yield* script([], { config: { maxManifestSize: 1024 } })
+          const error = yield* Effect.flip(
+            repository.putManifest({ descriptor: Descriptor.fromBytes(bytes, mediaType), raw: bytes }, { tag: "v1" })
+          )
+          assert.strictEqual(seen.length, 0)
+          return error._tag
+        })
+      const whole = { schemaVersion: 2, mediaType: MediaType.ociManifest, config, layers: [] }
+      assert.strictEqual(
+        yield* put({ ...whole, annotations: { long: "x".repeat(1024) } }, MediaType.ociManifest),
+        "ManifestInvalid"
+      )
+      assert.strictEqual(yield* put(undefined, MediaType.ociManifest, text("cut").subarray(1)), "ManifestInvalid")
+      assert.strictEqual(yield* put({ ...whole, config: undefined }, MediaType.ociManifest), "ManifestInvalid")
+      assert.strictEqual(yield* put({ ...whole, manifests: [] }, MediaType.ociManifest), "ManifestInvalid")
+      assert.strictEqual(yield* put(whole, MediaType.ociIndex), "ManifestInvalid")
+      assert.strictEqual(yield* put({ ...whole, schemaVersion: 1 }, MediaType.ociManifest), "UnsupportedMediaType")
     }))
 
   it.effect("sends nothing that does not fit its descriptor", () =>

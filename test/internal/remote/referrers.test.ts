@@ -5,8 +5,9 @@ import * as Stream from "effect/Stream"
 import * as Descriptor from "../../../src/Descriptor.js"
 import * as Digest from "../../../src/Digest.js"
 import { tagOf } from "../../../src/internal/remote/referrersTag.js"
+import { makeRepository } from "../../../src/internal/remote/repository.js"
 import * as MediaType from "../../../src/MediaType.js"
-import { type Answer, name, origin, script } from "./scripted.js"
+import { type Answer, name, origin, registry, script } from "./scripted.js"
 
 const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 const all = <A, E>(stream: Stream.Stream<A, E>) => Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
@@ -43,6 +44,8 @@ const answer = (body: Uint8Array, headers: Record<string, string> = {}): Answer 
   body,
   headers: { "content-type": MediaType.ociIndex, ...headers }
 })
+const html = "<!DOCTYPE html><html><body>Sign in</body></html>"
+const said = (status: number, code: string): Answer => ({ status, body: JSON.stringify({ errors: [{ code }] }) })
 const written = (body: Uint8Array | undefined): unknown => JSON.parse(new TextDecoder().decode(body))
 
 describe("referrers", () => {
@@ -52,7 +55,7 @@ describe("referrers", () => {
         answer(new TextEncoder().encode(`{"schemaVersion":2,"manifests":[${"{},".repeat(10_000)}{}]}`))
       ])
       const error = yield* Effect.flip(all(repository.referrers(subject.digest)))
-      assert.strictEqual(error._tag === "TransportError" ? error.reason : error._tag, "Protocol")
+      assert.strictEqual(error._tag, "ManifestInvalid")
       assert.match(error.message, /more than 10000 entries/)
       assert.deepStrictEqual(lines(), [`GET ${path}`])
     }))
@@ -117,7 +120,96 @@ describe("referrers", () => {
       assert.strictEqual(seen.length, 4)
     }))
 
-  for (const status of [400, 401, 403, 500]) {
+  const noApi: ReadonlyArray<readonly [string, Answer]> = [
+    ["a 404", { status: 404, body: "404 page not found" }],
+    ["a 405", { status: 405 }],
+    ["GHCR's redirect to a web page", { status: 303, headers: { location: "https://elsewhere.test/packages" } }],
+    ["a web page", { body: html, headers: { "content-type": "text/html; charset=utf-8" } }],
+    ["a web page without a type", { body: html }],
+    ["JSON that is no index", { body: "{}", headers: { "content-type": "application/json" } }]
+  ]
+  for (const [what, given] of noApi) {
+    it.effect(`reads the tag where the API is answered with ${what}, and asks no repository of the registry again`, () =>
+      Effect.gen(function*() {
+        const { lines, repository, session, transport } = yield* script([
+          given,
+          answer(index([entry(one, sbom)])),
+          { status: 404 },
+          { status: 404 }
+        ])
+        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
+        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [])
+        const other = makeRepository({ transport, session, registry, name: "other/app", config: {} })
+        assert.deepStrictEqual(yield* all(other.referrers(subject.digest)), [])
+        assert.deepStrictEqual(lines(), [
+          `GET ${path}`,
+          `GET ${tagged}`,
+          `GET ${tagged}`,
+          `GET /v2/other/app/manifests/${tag}`
+        ])
+      }))
+  }
+
+  it.effect("does not leave the registry's own origin", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([answer(index([]))])
+      yield* all(repository.referrers(subject.digest))
+      assert.isTrue(seen[0]?.request.stay)
+    }))
+
+  it.effect("reads the tag after a 400 that is not about the manifest, and asks the API again the next time", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([
+        { status: 400 },
+        answer(index([entry(one, sbom)])),
+        answer(index([entry(two, signature)]))
+      ])
+      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
+      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(two, signature)])
+      assert.deepStrictEqual(lines(), [`GET ${path}`, `GET ${tagged}`, `GET ${path}`])
+    }))
+
+  it.effect("Quay: finds none of a subject that the registry does not have", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([said(400, "MANIFEST_INVALID")])
+      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [])
+      assert.strictEqual(seen.length, 1)
+    }))
+
+  it.effect("remembers no absence of the API by a 404 that is about the repository or the subject", () =>
+    Effect.gen(function*() {
+      for (const code of ["NAME_UNKNOWN", "MANIFEST_UNKNOWN"]) {
+        const { lines, repository } = yield* script([said(404, code), { status: 404 }, answer(index([entry(one)]))])
+        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [])
+        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one)])
+        assert.deepStrictEqual(lines(), [`GET ${path}`, `GET ${tagged}`, `GET ${path}`])
+      }
+    }))
+
+  it.effect("keeps asking an API that has answered once", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([
+        answer(index([])),
+        { status: 404 },
+        { status: 404 },
+        answer(index([entry(one)]))
+      ])
+      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [])
+      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [])
+      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one)])
+      assert.deepStrictEqual(lines(), [`GET ${path}`, `GET ${path}`, `GET ${tagged}`, `GET ${path}`])
+    }))
+
+  it.effect("reads an index of whatever type it is sent as", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        { body: index([entry(one)]), headers: { "content-type": "application/json" } }
+      ])
+      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one)])
+      assert.strictEqual(seen.length, 1)
+    }))
+
+  for (const status of [401, 403, 429, 500]) {
     it.effect(`does not read the tag after a ${status}`, () =>
       Effect.gen(function*() {
         const { repository, seen } = yield* script([{ status }])
@@ -130,16 +222,23 @@ describe("referrers", () => {
     Effect.gen(function*() {
       const { repository, seen } = yield* script([
         answer(index([entry(one)]), { link: "</2>; rel=next" }),
-        { status: 404 }
+        { status: 404 },
+        answer(index([entry(one)]), { link: "</2>; rel=next" }),
+        { body: html }
       ])
       assert.strictEqual((yield* Effect.flip(all(repository.referrers(subject.digest))))._tag, "UnexpectedStatus")
-      assert.strictEqual(seen.length, 2)
+      assert.strictEqual((yield* Effect.flip(all(repository.referrers(subject.digest))))._tag, "ManifestInvalid")
+      assert.strictEqual(seen.length, 4)
     }))
 
   it.effect("refuses what is not an index, and a descriptor that is none", () =>
     Effect.gen(function*() {
       for (
-        const body of [text({}), text({ schemaVersion: 2, manifests: [{ digest: "../x", size: 1, mediaType: "a/b" }] })]
+        const body of [
+          text("cut").subarray(1),
+          text({}),
+          text({ schemaVersion: 2, manifests: [{ digest: "../x", size: 1, mediaType: "a/b" }] })
+        ]
       ) {
         const { repository } = yield* script([answer(body)])
         const error = yield* Effect.flip(all(repository.referrers(subject.digest)))
@@ -163,18 +262,60 @@ describe("the referrers tag", () => {
       assert.strictEqual(seen.length, 1)
     }))
 
+  it.effect("Quay: is left alone where the API is served though no put says so", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([
+        { status: 201 },
+        said(400, "MANIFEST_INVALID"),
+        { status: 201 },
+        answer(index([entry(one)])),
+        { status: 201 }
+      ])
+      // The first answer only says that the subject is not there.
+      for (const manifest of [one, two, one]) yield* repository.putManifest(manifest)
+      assert.deepStrictEqual(lines().filter((line) => !line.startsWith("PUT")), [`GET ${path}`, `GET ${path}`])
+    }))
+
+  it.effect("is kept where the API is not served, which is asked once for a registry", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([
+        { status: 201 },
+        { body: html },
+        answer(index([entry(one), entry(two)])),
+        { status: 201 },
+        answer(index([entry(one), entry(two)]))
+      ])
+      yield* repository.putManifest(one)
+      yield* repository.putManifest(two)
+      assert.deepStrictEqual(lines().filter((line) => !line.startsWith("PUT")), [
+        `GET ${path}`,
+        `GET ${tagged}`,
+        `GET ${tagged}`
+      ])
+    }))
+
+  it.effect("is not touched, and the put fails, where it cannot be told whether the API is served", () =>
+    Effect.gen(function*() {
+      for (const status of [401, 403, 429, 500]) {
+        const { repository, seen } = yield* script([{ status: 201 }, { status }])
+        yield* Effect.flip(repository.putManifest(one))
+        assert.strictEqual(seen.length, 2)
+      }
+    }))
+
   it.effect("is started by the first put", () =>
     Effect.gen(function*() {
       const { lines, repository, seen } = yield* script([
         { status: 201 },
         { status: 404 },
+        { status: 404 },
         { status: 201 },
         answer(index([entry(one)]))
       ])
       yield* repository.putManifest(one)
-      assert.deepStrictEqual(lines().slice(1), [`GET ${tagged}`, `PUT ${tagged}`, `GET ${tagged}`])
-      assert.deepStrictEqual(seen[2]?.headers, { "if-none-match": "*" })
-      assert.deepStrictEqual(written(seen[2]?.body), {
+      assert.deepStrictEqual(lines().slice(1), [`GET ${path}`, `GET ${tagged}`, `PUT ${tagged}`, `GET ${tagged}`])
+      assert.deepStrictEqual(seen[3]?.headers, { "if-none-match": "*" })
+      assert.deepStrictEqual(written(seen[3]?.body), {
         schemaVersion: 2,
         mediaType: MediaType.ociIndex,
         manifests: [entry(one, sbom, { note: "one" })]
@@ -186,13 +327,14 @@ describe("the referrers tag", () => {
       const old = index([{ ...entry(one), future: true }], { annotations: { kept: "yes" } })
       const { repository, seen } = yield* script([
         { status: 201 },
+        { status: 404 },
         answer(old, { etag: "\"v1\"" }),
         { status: 201 },
         answer(index([entry(one), entry(two)]))
       ])
       yield* repository.putManifest(two)
-      assert.deepStrictEqual(seen[2]?.headers, { "if-match": "\"v1\"" })
-      assert.deepStrictEqual(written(seen[2]?.body), {
+      assert.deepStrictEqual(seen[3]?.headers, { "if-match": "\"v1\"" })
+      assert.deepStrictEqual(written(seen[3]?.body), {
         schemaVersion: 2,
         mediaType: MediaType.ociIndex,
         manifests: [{ ...entry(one), future: true }, entry(two, signature, { note: "two" })],
@@ -202,19 +344,20 @@ describe("the referrers tag", () => {
 
   it.effect("is not written again for what it lists already", () =>
     Effect.gen(function*() {
-      const { repository, seen } = yield* script([{ status: 201 }, answer(index([entry(one)]))])
+      const { repository, seen } = yield* script([{ status: 201 }, { status: 404 }, answer(index([entry(one)]))])
       yield* repository.putManifest(one)
-      assert.strictEqual(seen.length, 2)
+      assert.strictEqual(seen.length, 3)
     }))
 
   it.effect("is not overwritten when it names something else", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script([
         { status: 201 },
+        { status: 404 },
         { body: two.raw, headers: { "content-type": MediaType.ociManifest } }
       ])
       yield* repository.putManifest(one)
-      assert.strictEqual(seen.length, 2)
+      assert.strictEqual(seen.length, 3)
     }))
 
   it.effect("is no tag of the manifest's choosing", () =>
@@ -228,8 +371,11 @@ describe("the referrers tag", () => {
           subject: { ...subject, digest }
         })
         const { repository, seen } = yield* script([{ status: 201 }])
-        yield* repository.putManifest({ descriptor: Descriptor.fromBytes(raw, MediaType.ociManifest), raw })
-        assert.strictEqual(seen.length, 1)
+        const put = repository.putManifest({ descriptor: Descriptor.fromBytes(raw, MediaType.ociManifest), raw })
+        // What is no digest at all is not even put.
+        const isPut = Digest.isDigest(digest)
+        assert.strictEqual((yield* Effect.exit(put))._tag, isPut ? "Success" : "Failure")
+        assert.strictEqual(seen.length, isPut ? 1 : 0)
       }
     }))
 
@@ -237,6 +383,7 @@ describe("the referrers tag", () => {
     Effect.gen(function*() {
       let stored: Uint8Array | undefined
       const { repository } = yield* script((seen) => {
+        if (seen.line === `GET ${path}`) return { status: 404 }
         if (!seen.line.endsWith(tag)) return { status: 201 }
         if (seen.line.startsWith("GET")) return stored === undefined ? { status: 404 } : answer(stored)
         stored = seen.request.body?._tag === "Bytes" ? seen.request.body.bytes : undefined

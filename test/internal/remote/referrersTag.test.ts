@@ -140,6 +140,7 @@ describe("a list that others write too", () => {
     Effect.gen(function*() {
       const { repository, seen } = yield* script([
         { status: 201 },
+        { status: 404 },
         list(),
         { status: 201 },
         list(theirs),
@@ -148,8 +149,8 @@ describe("a list that others write too", () => {
         list(theirs, mine)
       ])
       yield* within(repository.putManifest(mine))
-      assert.strictEqual(seen.length, 7)
-      const written = JSON.parse(new TextDecoder().decode(seen[5]?.body)) as {
+      assert.strictEqual(seen.length, 8)
+      const written = JSON.parse(new TextDecoder().decode(seen[6]?.body)) as {
         manifests: ReadonlyArray<{ digest: string }>
       }
       assert.deepStrictEqual(
@@ -160,7 +161,10 @@ describe("a list that others write too", () => {
 
   it.effect("is given up, with a clear error, when that does not end", () =>
     Effect.gen(function*() {
-      const { repository, seen } = yield* script((one) => one.line.startsWith("GET") ? list(theirs) : { status: 201 })
+      const { repository, seen } = yield* script((one) => {
+        if (one.line.includes("/referrers/")) return { status: 404 }
+        return one.line.startsWith("GET") ? list(theirs) : { status: 201 }
+      })
       const error = yield* within(Effect.flip(repository.putManifest(mine)))
       assert.strictEqual(error._tag, "ManifestInvalid")
       assert.include(error.message, "others overwrite this list of referrers")
@@ -171,6 +175,7 @@ describe("a list that others write too", () => {
     Effect.gen(function*() {
       let stored = false
       const { repository, seen } = yield* script(({ headers, line }) => {
+        if (line.includes("/referrers/")) return { status: 404 }
         if (!line.endsWith(tag)) return { status: 201 }
         if (line.startsWith("GET")) return stored ? list(mine) : list()
         if (headers["if-match"] !== undefined) return { status: 412 }
@@ -184,7 +189,7 @@ describe("a list that others write too", () => {
   it.effect("has no condition by a weak ETag, which would never hold", () =>
     Effect.gen(function*() {
       const weak = { ...list(), headers: { "content-type": MediaType.ociIndex, etag: "W/\"0\"" } }
-      const { repository, seen } = yield* script([{ status: 201 }, weak, { status: 201 }, list(mine)])
+      const { repository, seen } = yield* script([{ status: 201 }, { status: 404 }, weak, { status: 201 }, list(mine)])
       yield* repository.putManifest(mine)
       assert.deepStrictEqual(conditions(seen), [{}])
     }))

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import { makeRepository } from "../../../src/internal/remote/repository.js"
 import { RateLimited, TransportError } from "../../../src/RegistryError.js"
 import { type Answer, blobOf, name, origin, piecewise, registry, sample, script } from "./scripted.js"
 
@@ -118,6 +119,39 @@ describe("putBlob", () => {
       const error = yield* bad(repository.putBlob(blob, content))
       assert.strictEqual(error._tag === "NotFound" ? error.resource : error._tag, "repository")
     }))
+
+  for (
+    const [where, command] of [
+      ["registry.test", "project"],
+      [
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+        `aws ecr create-repository --region eu-central-1 --repository-name ${name}`
+      ],
+      [
+        "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
+        `aws ecr create-repository --region us-gov-west-1 --repository-name ${name}`
+      ],
+      [
+        "123456789012.dkr-ecr.eu-west-2.on.aws",
+        `aws ecr create-repository --region eu-west-2 --repository-name ${name}`
+      ],
+      ["public.ecr.aws", "aws ecr-public create-repository --region us-east-1 --repository-name app"]
+    ] as const
+  ) {
+    it.effect(`says how a repository that is not there is created: ${where}`, () =>
+      Effect.gen(function*() {
+        const body = JSON.stringify({ errors: [{ code: "NAME_UNKNOWN", message: "The repository does not exist" }] })
+        for (const status of [404, 400]) {
+          const { session, transport } = yield* script([{ status, body }])
+          const repository = makeRepository({ transport, session, registry: where, name, config: {} })
+          const error = yield* bad(repository.putBlob(blob, content))
+          assert.strictEqual(error._tag, "NotFound")
+          assert.include(error.message, "NAME_UNKNOWN (The repository does not exist)")
+          assert.include(error.message, "may have to be created first")
+          assert.include(error.message, command)
+        }
+      }))
+  }
 
   it.effect("sends nothing for what can never work", () =>
     Effect.gen(function*() {
