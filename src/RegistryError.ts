@@ -43,6 +43,9 @@ export class ErrorEntry extends Schema.Class<ErrorEntry>("effect-oci/RegistryErr
   detail: Schema.optional(Schema.Unknown)
 }) {}
 
+/** Entries of an error that does not always come from an answer. */
+const noErrors = Schema.optionalWith(Schema.Array(ErrorEntry), { default: () => [] })
+
 /** The fields that every error answered over HTTP has: status 0 is never used, the URL has no query. */
 const http = {
   method: Schema.String,
@@ -326,13 +329,13 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>("effect-oci/R
  */
 export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-oci/RegistryError/AlreadyExists")(
   "AlreadyExists",
-  { reference: Schema.String, digest: Schema.String, errors: Schema.optional(Schema.Array(ErrorEntry)) }
+  { reference: Schema.String, digest: Schema.String, errors: noErrors }
 ) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    const refusal = this.errors === undefined ? "" : "; the registry does not let it be overwritten"
-    return line(`${this.reference} already exists with digest ${this.digest}${refusal}${words(this.errors ?? [])}`)
+    const refusal = this.errors.length === 0 ? "" : "; the registry does not let it be overwritten"
+    return line(`${this.reference} already exists with digest ${this.digest}${refusal}${words(this.errors)}`)
   }
 }
 

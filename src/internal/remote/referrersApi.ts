@@ -85,7 +85,7 @@ const isIndex = ({ headers }: Response): boolean =>
  */
 export const verdict = (remote: Remote, error: Failure | NoApi): "NoApi" | "NoSubject" | undefined => {
   const says = (...codes: ReadonlyArray<string>) =>
-    "errors" in error && error.errors?.some(({ code }) => codes.includes(code)) === true
+    "errors" in error && error.errors.some(({ code }) => codes.includes(code))
   if (error._tag !== "NoApi" && !isStatus(error, 301, 302, 303, 307, 308, 400, 404, 405)) return undefined
   if (isStatus(error, 400)) return says("MANIFEST_INVALID", "MANIFEST_UNKNOWN") ? "NoSubject" : "NoApi"
   // A repository or a subject that is not there is answered 404 by registries that have the API too (zot).
