@@ -9,8 +9,10 @@ describe("readBlob", () => {
   it.effect("says how many bytes were found of a blob that is longer or shorter", () =>
     Effect.gen(function*() {
       const { repository } = yield* script([{ body: sample(5000) }, { body: sample(7) }])
+      const { readBlob } = repository
+      assert.isDefined(readBlob)
       for (const actual of [5000, 7]) {
-        const error = yield* Effect.flip(repository.readBlob({ digest, size: 10 }))
+        const error = yield* Effect.flip(readBlob({ digest, size: 10 }))
         assert.deepInclude(error, { _tag: "SizeMismatch", expected: 10, actual })
         assert.match(error.message, new RegExp(`should have 10 bytes, but ${actual} were found$`))
       }
