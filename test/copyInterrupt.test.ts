@@ -28,7 +28,7 @@ describe("an interrupted copy over sockets", () => {
     ["while the destination does not answer an upload", "destination", "putUpload", { _tag: "Stall", at: "headers" }],
     ["while the destination does not answer a manifest", "destination", "putManifest", { _tag: "Stall", at: "headers" }]
   ])(
-    "ends within a second %s, without a tag and without a session",
+    "ends without what it waits for %s, without a tag and without a session",
     ([, side, kind, action]) =>
       Effect.gen(function*() {
         const pair = yield* Pair
@@ -41,14 +41,13 @@ describe("an interrupted copy over sockets", () => {
             Deferred.succeed(began, undefined),
             RegistryClient.copy(`${source.name}/app:1`, `${destination.name}/copy:1`)
           ),
-          client()
+          client(undefined, { idleTimeout: "1 hours" })
         ))
         yield* Deferred.await(began)
         yield* asked(pair[side], kind)
         yield* Effect.sleep("200 millis")
-        const start = Date.now()
+        // What stalls never goes on, and no time-out ends it: an interruption that waits for it does not end.
         yield* Fiber.interrupt(fiber)
-        assert.isBelow(Date.now() - start, 1_000)
         const repository = yield* destination.server.repository("copy")
         assert.isTrue(Option.isNone(yield* Effect.option(repository.resolve("1"))))
         // A POST that is never answered opens a session that nobody hears of; the embedded registry opens none for it.

@@ -1,6 +1,6 @@
 /**
- * A program that copies one image: `copyProcess SOURCE DESTINATION`. Prints one line of JSON: the result, the most
- * memory that the process has had, and, under `--expose-gc`, how much of the heap was in use each second, in bytes, when
+ * A program that copies one image: `copyProcess SOURCE DESTINATION [EVENTS]`. At the event of that number it kills itself.
+ * Otherwise it prints one line of JSON: the result, the number of events when they were asked for, the most memory that the process has had, and, under `--expose-gc`, how much of the heap was in use each second, in bytes, when
  * nothing was left to collect. It is bundled and run by the memory test, so that what is measured is the client and
  * not a test runner.
  */
@@ -11,7 +11,12 @@ import * as Credentials from "../../src/Credentials.js"
 import * as NodeRegistry from "../../src/NodeRegistry.js"
 import * as RegistryClient from "../../src/RegistryClient.js"
 
-const [source = "", destination = ""] = process.argv.slice(2)
+const [source = "", destination = "", last] = process.argv.slice(2)
+
+let events = 0
+const step = Effect.sync(() => {
+  if (++events === Number(last)) process.kill(process.pid, "SIGKILL")
+})
 
 const heaps: Array<number> = []
 if (globalThis.gc !== undefined) {
@@ -22,10 +27,14 @@ if (globalThis.gc !== undefined) {
 }
 
 const program = Effect.gen(function*() {
-  const { bytes, digest, outcome } = yield* RegistryClient.copy(source, destination)
+  const { bytes, digest, outcome } = yield* RegistryClient.copy(
+    source,
+    destination,
+    last === undefined ? {} : { onEvent: () => step, progressInterval: "1 millis" }
+  )
   // Node gives kibibytes.
   const peakRss = process.resourceUsage().maxRSS * 1024
-  yield* Console.log(JSON.stringify({ bytes, digest, heaps, outcome, peakRss }))
+  yield* Console.log(JSON.stringify({ bytes, digest, events, heaps, outcome, peakRss }))
 }).pipe(
   Effect.provide(
     RegistryClient.layer().pipe(

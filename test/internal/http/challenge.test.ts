@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { type Challenge, parameter, parse, select } from "../../../src/internal/http/challenge.js"
+import { processorTime } from "../../utils/processorTime.js"
 
 const one = (scheme: string, parameters: Record<string, string> = {}): Challenge => ({ scheme, parameters })
 
@@ -103,9 +104,7 @@ describe("parse", () => {
 
   it("takes a long header in linear time", () => {
     const header = `Bearer ${"a=b, ".repeat(10_000)}${"x ".repeat(10_000)}${"\"".repeat(10_001)}`
-    const start = performance.now()
-    parse(header)
-    assert.isBelow(performance.now() - start, 2000)
+    assert.isBelow(processorTime(() => parse(header)), 2000)
   })
 })
 

@@ -6,6 +6,55 @@ const { digest } = blobOf(sample(10))
 const url = `/v2/${name}/blobs/${digest}`
 
 describe("readBlob", () => {
+  it.effect("is one GET of all of it, verified", () =>
+    Effect.gen(function*() {
+      const { lines, repository, seen } = yield* script([{ body: sample(10) }, {
+        body: sample(10).map((byte) => byte ^ 1)
+      }])
+      const { readBlob } = repository
+      assert.isDefined(readBlob)
+      assert.deepStrictEqual(yield* readBlob({ digest, size: 10 }), sample(10))
+      const error = yield* Effect.flip(readBlob({ digest, size: 10 }))
+      assert.deepInclude(error, { _tag: "DigestMismatch", expected: digest })
+      assert.deepStrictEqual(lines(), [`GET ${url}`, `GET ${url}`])
+      assert.deepStrictEqual(seen[0]?.request.scopes, [`repository:${name}:pull`])
+      assert.isTrue(seen[0]?.request.replay)
+    }))
+
+  it.effect("forgets a blob that is gone", () =>
+    Effect.gen(function*() {
+      const { repository, session } = yield* script([{ status: 404 }, { status: 403 }])
+      const { readBlob } = repository
+      assert.isDefined(readBlob)
+      session.markBlob(registry, name, digest)
+      const gone = yield* Effect.flip(readBlob({ digest, size: 10 }))
+      assert.deepInclude(gone, { _tag: "NotFound", resource: "blob", reference: `${registry}/${name}@${digest}` })
+      assert.deepStrictEqual(session.repositoriesWith(registry, digest), [])
+      // A refusal says nothing about it.
+      session.markBlob(registry, name, digest)
+      assert.strictEqual((yield* Effect.flip(readBlob({ digest, size: 10 })))._tag, "Denied")
+      assert.deepStrictEqual(session.repositoriesWith(registry, digest), [name])
+    }))
+
+  it.effect("asks for nothing that is no blob's name or size, or that it could not verify", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([])
+      const { readBlob } = repository
+      assert.isDefined(readBlob)
+      for (
+        const blob of [{ digest: "sha256:../x", size: 1 }, { digest, size: -1 }, {
+          digest: `blake3:${"0".repeat(64)}`,
+          size: 1
+        }]
+      ) {
+        assert.strictEqual(
+          (yield* Effect.flip(readBlob(blob as typeof blob & { digest: typeof digest })))._tag,
+          "InvalidInput"
+        )
+      }
+      assert.strictEqual(seen.length, 0)
+    }))
+
   it.effect("says how many bytes were found of a blob that is longer or shorter", () =>
     Effect.gen(function*() {
       const { repository } = yield* script([{ body: sample(5000) }, { body: sample(7) }])

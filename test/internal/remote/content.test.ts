@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Stream from "effect/Stream"
 import * as Digest from "../../../src/Digest.js"
-import { guarded, hashers, pieces } from "../../../src/internal/remote/content.js"
+import { guarded, hashers, pieces, verified } from "../../../src/internal/remote/content.js"
 import { blobOf, collect } from "./scripted.js"
 
 const parts = FastCheck.array(FastCheck.uint8Array({ maxLength: 40 }), { maxLength: 12 })
@@ -53,6 +54,32 @@ describe("content", () => {
         assert.isTrue(out.every((piece) => piece.byteLength > 0 && piece.byteLength <= size))
       })
   )
+
+  it.effect("verified: lets bytes through that have the size and, where there is a hasher, the digest", () =>
+    Effect.gen(function*() {
+      const right = new Uint8Array([1, 2, 3])
+      const blob = blobOf(right)
+      const hasher = () => Digest.makeHasher()
+      const run = (bytes: ReadonlyArray<number>, ...[by]: [] | [typeof hasher]) =>
+        Effect.either(verified(Effect.succeed(new Uint8Array(bytes)), blob, by))
+      assert.deepStrictEqual(yield* run([1, 2, 3], hasher), Either.right(right))
+      assert.deepStrictEqual(yield* run([1, 2, 3]), Either.right(right))
+      // Whose hash is known already is measured only.
+      assert.deepStrictEqual(yield* run([3, 2, 1]), Either.right(new Uint8Array([3, 2, 1])))
+      for (const bytes of [[], [1, 2], [1, 2, 3, 4]]) {
+        for (const result of [yield* run(bytes), yield* run(bytes, hasher)]) {
+          assert.deepInclude(Either.getOrThrow(Either.flip(result)), {
+            _tag: "SizeMismatch",
+            expected: 3,
+            actual: bytes.length
+          })
+        }
+      }
+      assert.deepInclude(Either.getOrThrow(Either.flip(yield* run([3, 2, 1], hasher))), {
+        _tag: "DigestMismatch",
+        expected: blob.digest
+      })
+    }))
 
   it.effect("hashers: refuses an algorithm that cannot be computed", () =>
     Effect.gen(function*() {

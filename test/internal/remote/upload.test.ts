@@ -293,6 +293,32 @@ describe("putBlob: failures", () => {
       assert.deepStrictEqual(Array.from(seen[3]?.body ?? []), Array.from(bytes.subarray(512)))
     }))
 
+  it.effect("sends of bytes that are all there what the session lacks, and no more", () =>
+    Effect.gen(function*() {
+      let run = 0
+      const whole = Effect.sync(() => (run++, bytes))
+      const { repository, seen } = yield* script([opened(), { breakAfter: 640 }, stands(511), created])
+      assert.strictEqual(yield* good(repository.putBlob(blob, whole)), "Uploaded")
+      assert.strictEqual(seen[3]?.headers["content-range"], "512-999")
+      assert.deepStrictEqual(Array.from(seen[3]?.body ?? []), Array.from(bytes.subarray(512)))
+      assert.isAtMost(run, 2)
+    }))
+
+  it.effect("sends nothing of bytes that are all there and not the blob's", () =>
+    Effect.gen(function*() {
+      for (
+        const [wrong, tag] of [[bytes.subarray(1), "SizeMismatch"], [
+          bytes.map((byte) => byte ^ 1),
+          "DigestMismatch"
+        ]] as const
+      ) {
+        const { repository, seen } = yield* script([opened(), { status: 204 }])
+        const error = yield* bad(repository.putBlob(blob, Effect.succeed(wrong)))
+        assert.strictEqual(error._tag, tag)
+        assert.isTrue(seen.every(({ request: { method } }) => method !== "PUT" && method !== "PATCH"))
+      }
+    }))
+
   it.effect("closes a session that has all bytes with an empty PUT", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script([opened(), { status: 500 }, stands(999), created])
