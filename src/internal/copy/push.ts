@@ -97,11 +97,12 @@ const doubts = (
   { cause }: sided.Sided
 ): ReadonlyArray<Effect.Effect<void, sided.Sided>> => {
   if (target.isSource) return []
-  const blobs = Manifest.references(manifest).blobs.filter((blob) =>
-    isSent(job, blob) && Target.isBelieved(target, blob)
-  )
+  const references = Manifest.references(manifest)
+  const blobs = references.blobs.filter((blob) => isSent(job, blob) && Target.isBelieved(target, blob))
   const isUnknown = "errors" in cause && cause.errors.some(({ code }) => unknown.test(code))
-  const children = isUnknown ? named : []
+  // A sparse index names images that were left out. It is refused for these, and no push of the others changes that.
+  const isSparse = named.length < references.manifests.length
+  const children = isUnknown && !isSparse ? named : []
   return [
     ...blobs.map((blob) => bring(job, target, blob)),
     ...children.map(({ descriptor, node }) =>
