@@ -184,7 +184,7 @@ export class UnsupportedMediaType
 
 /**
  * An upload session went wrong in a way that another try does not mend: a refused blob, a `Location` that must not be
- * followed, a session that never advances.
+ * followed, a session that never advances or never opens, a blob that is not there after a PUT that seemed to succeed.
  *
  * @since 0.1.0
  * @category errors

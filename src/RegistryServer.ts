@@ -135,6 +135,10 @@ export interface Quirks {
   readonly mount?: "off" | "denied" | undefined
   /** Status of a successful PATCH (201: ECR, 204: Google). */
   readonly patchStatus?: number | undefined
+  /** Status of a successful blob PUT (202, 204). */
+  readonly putBlobStatus?: number | undefined
+  /** `false`: a PUT that brings the whole blob is 404; a PATCH and an empty PUT are taken (some set-ups of Artifactory). */
+  readonly wholePut?: false | undefined
   /** `Range` stays at the first chunk (ECR). */
   readonly staleRange?: boolean | undefined
   /** `false`: GET of a session is 404 (ECR Public). */

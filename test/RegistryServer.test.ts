@@ -486,6 +486,19 @@ describe("RegistryServer: quirks and faults", () => {
       mount: "denied"
     })))
 
+  it.effect("takes whole blobs in a PATCH alone, and answers otherwise than 201", () =>
+    Effect.gen(function*() {
+      const { digest } = blob.descriptor
+      const open = Effect.map(send("POST", "/v2/app/blobs/uploads/"), ({ headers }) => headers.location!)
+      const put = (location: string, body: Uint8Array = new Uint8Array(0)) =>
+        send("PUT", `${location}&digest=${digest}`, { body })
+      const location = yield* open
+      assert.strictEqual((yield* put(location, blob.raw)).status, 404)
+      const patched = yield* send("PATCH", location, { body: blob.raw })
+      assert.strictEqual((yield* put(patched.headers.location!)).status, 202)
+      assert.deepStrictEqual((yield* send("GET", `/v2/app/blobs/${digest}`)).body, Buffer.from(blob.raw))
+    }).pipe(withQuirks({ wholePut: false, putBlobStatus: 202 })))
+
   it.effect("fails the nth request of a kind, or of a path, as planned", () =>
     Effect.gen(function*() {
       const registries = yield* RegistryTest.RegistryTest

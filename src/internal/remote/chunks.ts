@@ -10,13 +10,14 @@ import type { Failure } from "../../Repository.js"
 import { type Blob, pieces } from "./content.js"
 import { withParameter } from "./location.js"
 import { success, writeScopes } from "./remote.js"
-import { acknowledged, advance, checkDigest, lasting, type UploadSession } from "./session.js"
+import { acknowledged, advance, closed, lasting, type UploadSession } from "./session.js"
 import {
   type BlobUpload,
   type Failed,
   progress,
   recover,
   Restart,
+  settle,
   type SourceFailure,
   type Upload
 } from "./uploading.js"
@@ -59,7 +60,7 @@ export const sendUnknown = <E>(
     return Stream.runForEach(pieces(upload.source(0), chunkSize), each).pipe(
       Effect.flatMap(() => {
         const blob = { digest: hasher.digest(), size: hasher.size }
-        return Effect.as(sendChunk(upload, session, { ...held, closing: blob }), blob)
+        return Effect.as(sendLast(upload, session, held, blob), blob)
       })
     )
   })
@@ -73,6 +74,21 @@ interface Chunk {
 
 const endOf = (chunk: Chunk): number => chunk.start + chunk.bytes.byteLength
 
+/** The last chunk with the closing PUT; apart from it where a registry takes no PUT of the whole blob. */
+const sendLast = <E>(
+  upload: Upload<E>,
+  session: UploadSession,
+  last: Chunk,
+  blob: Blob
+): Effect.Effect<void, Failure | Restart> =>
+  upload.fallback === "Patch" && last.start === 0 && blob.size > 0
+    ? Effect.zipRight(
+      sendChunk(upload, session, last),
+      // At the address that the PATCH left.
+      Effect.suspend(() => sendChunk(upload, session, { start: blob.size, bytes: new Uint8Array(0), closing: blob }))
+    )
+    : sendChunk(upload, session, { ...last, closing: blob })
+
 const sendChunk = <E>(
   upload: Upload<E>,
   session: UploadSession,
@@ -82,8 +98,9 @@ const sendChunk = <E>(
 ): Effect.Effect<void, Failure | Restart> => {
   const { closing } = chunk
   const bytes = chunk.bytes.subarray(from - chunk.start)
+  const method = closing === undefined ? "PATCH" : "PUT"
   const request = upload.remote.transport.call({
-    method: closing === undefined ? "PATCH" : "PUT",
+    method,
     registry: upload.remote.registry,
     url: closing === undefined ? session.location : withParameter(session.location, "digest", closing.digest),
     scopes: writeScopes(upload.remote),
@@ -94,26 +111,26 @@ const sendChunk = <E>(
     replay: false
   }).pipe(
     // What a 2xx says of the range is not asked: ECR repeats that of the first chunk.
-    Effect.flatMap((response): Effect.Effect<void, Failure> =>
-      closing === undefined ? advance(session, response) : checkDigest(response, closing.digest)
-    ),
-    Effect.tap(() =>
-      Effect.sync(() => {
-        progress(upload, endOf(chunk))
-        if (closing !== undefined) session.finished = true
-      })
+    Effect.tap((response): Effect.Effect<void, Failure> =>
+      closing === undefined ? advance(session, response) : closed(session, response, closing.digest)
     )
   )
   // Its bytes are at hand, so what is left to send takes no time of the source's.
   return lasting(request, () => true).pipe(
-    Effect.catchAll((error) =>
-      resume(upload, session, chunk, {
-        method: closing === undefined ? "PATCH" : "PUT",
-        error,
-        again,
-        completed: closing
-      })
-    )
+    Effect.matchEffect({
+      onFailure: (error) =>
+        resume(upload, session, chunk, {
+          method,
+          error,
+          again,
+          completed: closing,
+          whole: closing !== undefined && from === 0 && bytes.byteLength > 0
+        }),
+      onSuccess: (response) => {
+        progress(upload, endOf(chunk))
+        return closing === undefined ? Effect.void : settle(upload, session, response, closing)
+      }
+    })
   )
 }
 

@@ -13,10 +13,11 @@ import * as Digest from "../../Digest.js"
 import { DigestMismatch, type RegistryError, type UnexpectedStatus, UploadInvalid } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import type { Request, Response } from "../http/transport.js"
+import { pause, stepOf } from "./backoff.js"
 import { resolveOwn, withParameter } from "./location.js"
 import { contentDigest } from "./manifests.js"
 import { orMissing } from "./missingRepository.js"
-import { base, pull, type Remote, success, writeScopes } from "./remote.js"
+import { base, pull, type Remote, retries, success, writeScopes } from "./remote.js"
 
 /** How long a cancellation may take: an interrupted copy is to be over within a second. */
 const patience = "450 millis"
@@ -63,7 +64,7 @@ export interface Mount {
 }
 
 /** R-053, R-049: the address that opens a session, and what it may have to do. */
-const opening = (path: string, algorithm: string, mount: Mount | undefined): string => {
+const openingUrl = (path: string, algorithm: string, mount: Mount | undefined): string => {
   const uploads = `${path}/blobs/uploads/`
   const url = mount === undefined
     ? uploads
@@ -82,7 +83,7 @@ const post = (
     remote.transport.call({
       method: "POST",
       registry: remote.registry,
-      url: opening(path, algorithm, mount),
+      url: openingUrl(path, algorithm, mount),
       scopes: mount === undefined || mount.from === remote.name
         ? writeScopes(remote)
         : [...writeScopes(remote), ...pull(mount.from)],
@@ -110,6 +111,24 @@ const post = (
       })
     )
 
+/**
+ * The tries of a POST that is answered 200 without a session, which is no answer to it: Quay's health check ("Healthcheck
+ * requested") may stand before the registry for a while.
+ */
+const insistent = <A, R>(
+  remote: Remote,
+  post: Effect.Effect<A, Failure, R>,
+  failures = 1
+): Effect.Effect<A, Failure, R> =>
+  Effect.catchAll(post, (error) =>
+    error._tag === "UploadInvalid" && error.status === 200 && failures <= retries(remote)
+      ? Effect.zipRight(
+        // Nothing is under way meanwhile, so that there is no answer to wait for when it is interrupted.
+        Effect.interruptible(pause(remote, stepOf(error, error), failures)),
+        insistent(remote, post, failures + 1)
+      )
+      : Effect.fail(error))
+
 /** A digest in the answer that is of the same algorithm must be the blob's. */
 export const checkDigest = (response: Response, expected: Digest.Digest): Effect.Effect<void, DigestMismatch> => {
   const told = contentDigest(response)
@@ -118,6 +137,19 @@ export const checkDigest = (response: Response, expected: Digest.Digest): Effect
     ? Effect.fail(new DigestMismatch({ resource: `blob ${expected}`, expected, actual: told.value }))
     : Effect.void
 }
+
+/**
+ * Notes that a closing PUT was answered with a success. Only 201 says that the blob is stored (distribution-spec, "Pushing
+ * blobs"): the session is over then.
+ */
+export const closed = (
+  session: UploadSession,
+  response: Response,
+  digest: Digest.Digest
+): Effect.Effect<void, DigestMismatch> =>
+  Effect.map(checkDigest(response, digest), () => {
+    if (response.status === 201) session.finished = true
+  })
 
 /** R-052. Whatever comes of it, the upload's own outcome stands. */
 const cancel = (session: UploadSession): Effect.Effect<void> =>
@@ -196,8 +228,9 @@ export const open = (
   mount: Mount | undefined
 ): Effect.Effect<UploadSession | undefined, Failure, Scope.Scope> =>
   Effect.uninterruptibleMask(() => {
-    const plain = answered(post(remote, algorithm, undefined))
-    const opened = mount === undefined ? plain : Effect.catchAll(answered(post(remote, algorithm, mount)), () => {
+    const opening = (mount: Mount | undefined) => insistent(remote, answered(post(remote, algorithm, mount)))
+    const plain = opening(undefined)
+    const opened = mount === undefined ? plain : Effect.catchAll(opening(mount), () => {
       remote.session.forgetBlob(remote.registry, mount.from, mount.digest)
       return plain
     })
@@ -213,7 +246,7 @@ export const mount = (
 ): Effect.Effect<boolean, Failure> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.tap(
-      restore(post(remote, Digest.algorithm(digest), { digest, from })),
+      restore(insistent(remote, post(remote, Digest.algorithm(digest), { digest, from }))),
       (session) => session === undefined ? Effect.void : Effect.addFinalizer(() => cancel(session))
     )
   ).pipe(

@@ -7,11 +7,12 @@ import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { UnexpectedStatus } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
-import { asksTooMuch, pause, stepOf } from "./backoff.js"
+import type { Response } from "../http/transport.js"
+import { again as tryAgain, asksTooMuch, pause, stepOf } from "./backoff.js"
 import { hasBlob } from "./blobs.js"
 import type { Blob } from "./content.js"
-import { type Remote, retries } from "./remote.js"
-import { refused, type UploadSession } from "./session.js"
+import { isStatus, type Remote, retries } from "./remote.js"
+import { invalid, refused, type UploadSession } from "./session.js"
 
 /** Steps of one upload that may fail, however far each of them gets. */
 const maxSteps = 1000
@@ -27,8 +28,13 @@ export interface Upload<E> {
   /** The most bytes that a registry has acknowledged. */
   furthest: number
   steps: number
-  /** The registry has found the bytes wrong once, or the session. */
+  /** The registry has found the bytes wrong once, or the session, or has not kept what it took. */
   refused: boolean
+  /**
+   * What goes when a PUT of the whole blob has been answered 404, as some set-ups of Artifactory do: all bytes in a PATCH
+   * and an empty PUT behind it, until that fails as well. An empty closing PUT is refused by ECR, hence not always.
+   */
+  fallback: "Unused" | "Patch" | "Failed"
   /** What the registry may have, as all of it was sent and no answer said otherwise. */
   unsure: Blob | undefined
 }
@@ -48,6 +54,7 @@ export const begin = <E>(remote: Remote, source: Upload<E>["source"]): Upload<E>
   furthest: 0,
   steps: 0,
   refused: false,
+  fallback: "Unused",
   unsure: undefined
 })
 
@@ -106,6 +113,8 @@ export interface Failed {
   readonly again: boolean
   /** The blob that it would have completed: the last of its bytes had been handed out. */
   readonly completed: Blob | undefined
+  /** It was a PUT of all bytes, and there were some. */
+  readonly whole: boolean
 }
 
 /**
@@ -115,25 +124,79 @@ export interface Failed {
 export const recover = <E>(
   upload: Upload<E>,
   session: UploadSession,
-  { again, completed, error, method }: Failed
+  failed: Failed
 ): Effect.Effect<void, Failure | Restart> => {
-  const doubtful = again && error._tag === "UnexpectedStatus" && !isTrouble(error)
+  const { again, completed, error, method } = failed
+  if (error._tag === "UnexpectedStatus" && error.status === 404) {
+    // Without that code it need not be the session that is not found, which is cancelled then.
+    session.finished = hasCode(error, /^BLOB_UPLOAD_UNKNOWN$/)
+  }
+  if (fallsBack(upload, failed)) {
+    return Effect.zipRight(
+      tryAgain(upload.remote, stepOf(error, { method, url: session.location }), 1, 0),
+      Effect.fail(new Restart(worded(error)))
+    )
+  }
+  const doubtful = again && isRefusal(error)
   const outcome = doubtful ? "Restart" : verdict(upload, error)
   if (outcome === "Final") return Effect.fail(worded(error))
-  if (error._tag === "UnexpectedStatus" && error.status === 404) session.finished = true
   if (doubtful) upload.resumable = false
   if (outcome === "Ask" && completed !== undefined) upload.unsure = completed
-  upload.failures++
-  upload.steps++
-  const step = stepOf(error, { method, url: session.location })
-  if (upload.failures > retries(upload.remote) || upload.steps > maxSteps || asksTooMuch(upload.remote, step)) {
-    return Effect.fail(worded(error))
-  }
   return Effect.zipRight(
-    pause(upload.remote, step, upload.failures),
+    waitAfter(upload, session, failed),
     outcome === "Ask" && upload.resumable ? Effect.void : Effect.fail(new Restart(worded(error)))
   )
 }
+
+const isRefusal = (error: Failure): boolean => error._tag === "UnexpectedStatus" && !isTrouble(error)
+
+/** Whether a failed step is the first PUT of the whole blob that is 404. It is no failure yet: there is another way. */
+const fallsBack = <E>(upload: Upload<E>, { error, method, whole }: Failed): boolean => {
+  if (upload.fallback === "Unused" && whole && isStatus(error, 404)) {
+    upload.fallback = "Patch"
+    return true
+  }
+  if (upload.fallback === "Patch" && isRefusal(error) && (method === "PUT" || isStatus(error, 404))) {
+    upload.fallback = "Failed"
+  }
+  return false
+}
+
+/** Counts a failed step and waits before what follows, or fails with its error after too many. */
+const waitAfter = <E>(
+  upload: Upload<E>,
+  session: UploadSession,
+  { error, method }: Pick<Failed, "error" | "method">
+): Effect.Effect<void, Failure> => {
+  upload.failures++
+  upload.steps++
+  const step = stepOf(error, { method, url: session.location })
+  return upload.failures > retries(upload.remote) || upload.steps > maxSteps || asksTooMuch(upload.remote, step)
+    ? Effect.fail(worded(error))
+    : pause(upload.remote, step, upload.failures)
+}
+
+/**
+ * What follows a closing PUT that was answered with a success. A HEAD decides about one that is not 201, as a registry, or
+ * what stands before it, may say so without having stored anything. Where there is no blob, all is sent once more.
+ */
+export const settle = <E>(
+  upload: Upload<E>,
+  session: UploadSession,
+  response: Response,
+  blob: Blob
+): Effect.Effect<void, Failure | Restart> =>
+  session.finished ? Effect.void : Effect.flatMap(hasBlob(upload.remote)(blob.digest), (there) => {
+    if (there) {
+      session.finished = true
+      return Effect.void
+    }
+    upload.unsure = undefined
+    const error = invalid("PUT", response, "the registry does not have the blob after this answer, which is not 201")
+    if (upload.refused) return Effect.fail(error)
+    upload.refused = true
+    return Effect.zipRight(waitAfter(upload, session, { method: "PUT", error }), Effect.fail(new Restart(error)))
+  })
 
 /**
  * Before all bytes are moved again because a session is lost: one HEAD, when the registry may have taken them although

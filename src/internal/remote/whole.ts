@@ -1,5 +1,6 @@
 /**
- * A blob in one streamed PUT (R-042), which goes on where the session stands when it is cut.
+ * A blob in one streamed PUT (R-042), which goes on where the session stands when it is cut; where a registry takes no
+ * such PUT, in one streamed PATCH and an empty PUT.
  *
  * @internal
  */
@@ -8,8 +9,8 @@ import type { Failure } from "../../Repository.js"
 import type { Body } from "../http/transport.js"
 import { withParameter } from "./location.js"
 import { success, writeScopes } from "./remote.js"
-import { acknowledged, checkDigest, lasting, type UploadSession } from "./session.js"
-import { type BlobUpload, type Failed, progress, recover, Restart, SourceFailure } from "./uploading.js"
+import { acknowledged, advance, closed, lasting, type UploadSession } from "./session.js"
+import { type BlobUpload, type Failed, progress, recover, Restart, settle, SourceFailure } from "./uploading.js"
 
 const contentType = "application/octet-stream"
 
@@ -18,45 +19,55 @@ const empty: Body = { _tag: "Bytes", bytes: new Uint8Array(0), contentType }
 export const sendWhole = <E>(
   upload: BlobUpload<E>,
   session: UploadSession
-): Effect.Effect<void, Failure | Restart | SourceFailure<E>> => put(upload, session, 0)
+): Effect.Effect<void, Failure | Restart | SourceFailure<E>> => send(upload, session, 0)
 
-const put = <E>(
+const send = <E>(
   upload: BlobUpload<E>,
   session: UploadSession,
   offset: number
 ): Effect.Effect<void, Failure | Restart | SourceFailure<E>> => {
-  const { digest, size } = upload.blob
+  const { blob } = upload
+  const { digest, size } = blob
+  const closing = upload.fallback !== "Patch" || offset === size
+  const method = closing ? "PUT" : "PATCH"
   let sent = false
   return Effect.flatMap(
     bodyOf(upload, offset, () => sent = true),
     (body) =>
       lasting(
         upload.remote.transport.call<SourceFailure<E>>({
-          method: "PUT",
+          method,
           registry: upload.remote.registry,
-          url: withParameter(session.location, "digest", digest),
+          url: closing ? withParameter(session.location, "digest", digest) : session.location,
           scopes: writeScopes(upload.remote),
           headers: offset === 0 || offset === size ? undefined : { "content-range": `${offset}-${size - 1}` },
           body,
           accept: success,
           replay: false
         }).pipe(
-          Effect.flatMap((response) => checkDigest(response, digest)),
-          Effect.tap(() => Effect.sync(() => session.finished = true))
+          Effect.tap((response): Effect.Effect<void, Failure> =>
+            closing ? closed(session, response, digest) : advance(session, response)
+          )
         ),
         () => sent
       )
   ).pipe(
-    Effect.catchAll((error) =>
-      error instanceof SourceFailure
-        ? Effect.fail(error)
-        : resume(upload, session, {
-          method: "PUT",
-          error,
-          again: offset > 0,
-          completed: sent ? upload.blob : undefined
-        })
-    )
+    Effect.matchEffect({
+      onFailure: (error) =>
+        error instanceof SourceFailure
+          ? Effect.fail(error)
+          : resume(upload, session, {
+            method,
+            error,
+            again: offset > 0,
+            completed: sent && closing ? blob : undefined,
+            whole: closing && offset === 0 && size > 0
+          }),
+      onSuccess: (response) => {
+        progress(upload, size)
+        return closing ? settle(upload, session, response, blob) : send(upload, session, size)
+      }
+    })
   )
 }
 
@@ -84,6 +95,6 @@ const resume = <E>(
     (bytes) => {
       if (bytes === undefined || bytes === 0 || bytes > upload.blob.size) return Effect.fail(new Restart(failed.error))
       progress(upload, bytes)
-      return put(upload, session, bytes)
+      return send(upload, session, bytes)
     }
   )

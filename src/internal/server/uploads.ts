@@ -279,11 +279,17 @@ export const close = (context: Context, exchange: Exchange, name: string, id: st
       if (session.algorithm !== undefined && session.algorithm !== Digest.algorithm(digest)) {
         return yield* refuse(400, "DIGEST_INVALID", `the session was opened for ${session.algorithm}`)
       }
+      if (context.quirks.wholePut === false && session.upload.size() === 0 && exchange.length !== 0) {
+        return yield* refuse(404, "UNKNOWN", "a blob comes in PATCHes here")
+      }
       yield* append(context, exchange, session)
       // It ends here, whatever comes of it: a blob that is not what was said is not worth keeping.
       context.sessions.close(session)
       return yield* Effect.onError(
-        commit(context, exchange, name, session.upload, digest),
+        Effect.map(commit(context, exchange, name, session.upload, digest), (response) => ({
+          ...response,
+          status: context.quirks.putBlobStatus ?? response.status
+        })),
         () => session.upload.discard
       )
     }))

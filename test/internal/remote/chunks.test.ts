@@ -87,9 +87,7 @@ describe("putBlob in chunks", () => {
 
   it.effect("takes 204 for a PATCH, and the old Location when no new one comes", () =>
     Effect.gen(function*() {
-      const { repository, seen } = yield* script([opened, { status: 204 }, { status: 204 }, { status: 204 }], {
-        config
-      })
+      const { repository, seen } = yield* script([opened, { status: 204 }, { status: 204 }, created], { config })
       yield* good(repository.putBlob(blob, content))
       assert.deepStrictEqual(seen.slice(1).map((one) => one.line.split("?")[0]), [
         `PATCH ${origin}/up/1`,

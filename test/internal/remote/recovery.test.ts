@@ -11,10 +11,14 @@ import * as Credentials from "../../../src/Credentials.js"
 import { makeTransport } from "../../../src/internal/http/make.js"
 import { makeRepository } from "../../../src/internal/remote/repository.js"
 import { make as makeSession } from "../../../src/internal/session.js"
+import * as RegistryClient from "../../../src/RegistryClient.js"
 import type * as RegistryConfig from "../../../src/RegistryConfig.js"
 import type { Fault } from "../../../src/RegistryFault.js"
 import type { Quirks } from "../../../src/RegistryServer.js"
 import * as RegistryTest from "../../../src/RegistryTest.js"
+import * as Pair from "../../utils/pair.js"
+import { image } from "../../utils/samples.js"
+import * as seed from "../../utils/seed.js"
 import { blobOf, collect, name, piecewise, sample } from "./scripted.js"
 
 const registry = "registry.example"
@@ -96,6 +100,72 @@ describe("a closing PUT whose answer is lost", () => {
       assert.strictEqual(all.at(-1), "PUT 201")
       assert.isTrue(yield* store.hasBlob(blob.digest))
     }).pipe(Effect.provide(environment({ uploadStatus: false }))))
+})
+
+describe("a registry with answers of its own", () => {
+  const odd = { kind: "putUpload", action: { _tag: "Status", status: 202 } } as const
+
+  it.effect("gets the bytes once more after a 202 that left no blob, and not a third time", () =>
+    Effect.gen(function*() {
+      const { lines, repository, server, store } = yield* open({}, [odd])
+      assert.strictEqual(yield* within(repository.putBlob(blob, content)), "Uploaded")
+      const once = ["POST 202", "PUT 202", "HEAD 404", "DELETE 204"]
+      assert.deepStrictEqual(yield* lines, [...once, "POST 202", "PUT 201"])
+      assert.deepStrictEqual(Array.from(yield* collect(store.getBlob(blob))), Array.from(bytes))
+      yield* store.deleteBlob!(blob.digest)
+      yield* server.clearRequests
+      yield* server.setFaults([{ ...odd, nth: "always" }])
+      const error = yield* within(Effect.flip(repository.putBlob(blob, content)))
+      assert.strictEqual(error._tag, "UploadInvalid")
+      assert.deepStrictEqual(yield* lines, [...once, ...once])
+      assert.strictEqual(yield* server.openUploads, 0)
+    }).pipe(Effect.provide(environment())))
+
+  const sample = image(["one", "two", "three"])
+  const blobs = sample.layers.length + 1
+  const healthCheck = {
+    kind: "startUpload",
+    nth: [1, 2],
+    action: { _tag: "Status", status: 200, body: "Healthcheck requested" }
+  } as const
+
+  for (
+    const [what, quirks, faults, expected] of [
+      ["202 for a blob that is stored", { putBlobStatus: 202 }, [], { headBlob: 2, startUpload: 1, putUpload: 1 }],
+      ["a health check in place of sessions", {}, [healthCheck], { headBlob: 1, startUpload: 1, putUpload: 1 }],
+      [
+        "404 for a PUT of a whole blob",
+        { wholePut: false },
+        [],
+        { headBlob: 1, startUpload: 2, patchUpload: 1, putUpload: 2 }
+      ]
+    ] as const
+  ) {
+    it.effect(`gets whole images: ${what}`, () =>
+      Effect.gen(function*() {
+        const { destination, source } = yield* Pair.Pair
+        const from = yield* Effect.orDie(source.server.repository("app"))
+        yield* seed.putImage(from, sample, "v1")
+        yield* destination.server.setFaults(faults)
+        const client = yield* RegistryClient.RegistryClient
+        const copied = yield* within(client.copyImage(`${source.name}/app:v1`, `${destination.name}/app:v1`))
+        assert.strictEqual(copied.digest, sample.manifest.descriptor.digest)
+        const to = yield* Effect.orDie(destination.server.repository("app"))
+        for (const one of [sample.config, ...sample.layers]) {
+          assert.deepStrictEqual(Array.from(yield* collect(to.getBlob(one.descriptor))), Array.from(one.raw))
+        }
+        const kinds = yield* Pair.kinds(destination)
+        const spent = faults.length === 0 ? 0 : healthCheck.nth.length
+        for (const [kind, times] of Object.entries(expected)) {
+          const extra = kind === "startUpload" ? spent : 0
+          assert.strictEqual(kinds.filter((one) => one === kind).length, times * blobs + extra, kind)
+        }
+        assert.strictEqual(yield* destination.server.openUploads, 0)
+      }).pipe(
+        Effect.provide(Pair.client()),
+        Effect.provide(Pair.memory({ destination: { quirks } }))
+      ))
+  }
 })
 
 describe("a registry that asks to wait", () => {

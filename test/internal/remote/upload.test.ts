@@ -366,6 +366,7 @@ describe("putBlob: failures", () => {
         opened("/up/2"),
         gone,
         opened("/up/3"),
+        opened("/up/3"),
         created
       ])
       yield* good(repository.putBlob(blob, content))
