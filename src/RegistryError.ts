@@ -55,8 +55,9 @@ const http = {
 }
 
 /**
- * The registry or its token server asked for credentials, or refused the ones it got (401). `credentials` says which
- * were tried, for instance `anonymous` or `basic credentials of user "ci"`, never their value.
+ * The registry or its token server asked for credentials, or refused the ones it got (401; a token server also refuses an
+ * identity token with 400). `credentials` says which were tried, for instance `anonymous` or
+ * `basic credentials of user "ci"`, never their value.
  *
  * @since 0.1.0
  * @category errors

@@ -21,6 +21,7 @@ import { type Arrival, follow, type Journey } from "./follow.js"
 import * as Host from "./host.js"
 import * as Limiter from "./limiter.js"
 import { type Failed, final, fromTransport, isRateLimit, ofAnswer, retrying } from "./retry.js"
+import * as Rotation from "./rotation.js"
 import * as Send from "./send.js"
 import * as Settings from "./settings.js"
 import * as Token from "./token.js"
@@ -87,7 +88,7 @@ export const makeTransport = Effect.fnUntraced(function*(
   const settings = yield* Settings.make(options)
   const { limits, policy, userAgent } = settings
   const send = Send.make(client, limits)
-  const auth = Auth.make(store, (wanted) => Token.fetchToken({ send, limits, policy, userAgent }, wanted))
+  const auth = Auth.make(store, Rotation.make(Token.make({ send, limits, policy, userAgent })))
   const logWarnings = Warning.makeLog()
 
   const hosts = new Map<string, Host.Host>(settings.hosts)

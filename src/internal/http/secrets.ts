@@ -8,6 +8,7 @@ import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import { printable } from "../text.js"
 import { type Reading, readings } from "./reading.js"
+import { put } from "./recent.js"
 import { bare } from "./url.js"
 
 /** A text of a registry without secrets, and without the queries of the addresses in it. */
@@ -26,6 +27,8 @@ export interface Sent {
 export interface Secrets {
   /** Notes what goes out. What it gives hides that for as long as the exchange takes, and what went out lately. */
   readonly sent: (request: Sent) => Hide
+  /** Notes a secret that was received, and that will go out later. */
+  readonly learn: (secret: string) => void
   /** Hides what went out lately. */
   readonly hide: Hide
   /** An address that the registry gave, fit for errors, logs and spans: no query, no user, no secret. */
@@ -174,20 +177,15 @@ export const make = (origin: string): Secrets => {
   const recent = new Map<string, Secret>()
 
   const remember = (value: string, find: (value: string) => ReadonlyArray<Needle>): Secret => {
-    const known = recent.get(value)
-    const secret = known ?? new Secret(() => find(value))
-    if (known !== undefined) recent.delete(value)
-    recent.set(value, secret)
-    if (recent.size > remembered) {
-      const [oldest] = recent.keys()
-      if (oldest !== undefined) recent.delete(oldest)
-    }
+    const secret = recent.get(value) ?? new Secret(() => find(value))
+    put(recent, value, secret, remembered)
     return secret
   }
 
   const hide: Hide = (text) => conceal(text, recent.values())
   return {
     hide,
+    learn: (secret) => void remember(secret, needles),
     sent: ({ form, headers, url }) => {
       const mark = url.indexOf("?")
       const values = [...(mark < 0 ? [] : valuesOf(url.slice(mark))), ...(form === undefined ? [] : valuesOf(form))]

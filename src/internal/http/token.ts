@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { Credential } from "../../Credentials.js"
-import { CredentialsError, type RegistryError } from "../../RegistryError.js"
+import { CredentialsError, type RegistryError, Unauthorized } from "../../RegistryError.js"
 import { parseJson } from "../json.js"
 import { maxBody, read, type Refusal, toError } from "./answer.js"
 import { whole } from "./body.js"
@@ -17,6 +17,7 @@ import * as credentials from "./credential.js"
 import { follow, type Journey } from "./follow.js"
 import { distrust, type Host } from "./host.js"
 import type { Limits } from "./pace.js"
+import { put } from "./recent.js"
 import { type Failed, final, fromTransport, ofAnswer, type Policy, retrying } from "./retry.js"
 import * as Scopes from "./scope.js"
 import type { Send } from "./send.js"
@@ -36,6 +37,8 @@ export interface Token {
   readonly renewAt: number
   /** What was asked for in the end. */
   readonly scopes: ReadonlyArray<string>
+  /** What to use in place of the identity token from now on, when the token server says so. */
+  readonly refreshToken?: Redacted.Redacted | undefined
 }
 
 /** @internal */
@@ -92,6 +95,16 @@ const tokenOf = (answer: object): string | undefined => {
   }
   return undefined
 }
+
+/** The new identity token in an answer to one. It is made of printable ASCII (RFC 6749, appendix A.17), or is of no use. */
+const refreshTokenOf = (wanted: Wanted, answer: object): Redacted.Redacted | undefined => {
+  if (!isIdentity(wanted)) return undefined
+  const value = Predicate.hasProperty(answer, "refresh_token") ? answer.refresh_token : undefined
+  return typeof value === "string" && /^[\x20-\x7e]+$/.test(value) ? Redacted.make(value) : undefined
+}
+
+const isIdentity = ({ credential }: Wanted): boolean =>
+  Option.isSome(credential) && credential.value._tag === "Identity"
 
 const parameters = (list: ReadonlyArray<readonly [string, string]>): string =>
   list.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&")
@@ -221,29 +234,76 @@ const unusable = (wanted: Wanted, shown: string, why: string): CredentialsError 
 const refusedError = (wanted: Wanted, refusal: Refusal): RegistryError => {
   const tried = credentials.describe(wanted.credential)
   const { status } = refusal
-  // An identity token that is not valid any more is a 400 by OAuth2.
-  const spent = status === 400 && Option.isSome(wanted.credential) && wanted.credential.value._tag === "Identity"
-  if (spent) return toError({ ...refusal, status: 401 }, tried)
+  // An identity token that is not valid any more is a 400 by OAuth2 (RFC 6749, section 5.2).
+  if (status === 400 && isIdentity(wanted)) {
+    const { errors, method, shown } = refusal
+    return new Unauthorized({ method, url: shown, status, errors, credentials: tried })
+  }
   return status === 401 || status === 403 || status === 429 || status >= 500
     ? toError(refusal, tried)
     : unusable(wanted, refusal.shown, `is ${status}${refusal.errors.map((entry) => `, ${entry.code}`).join("")}`)
 }
 
+/** How a token server takes identity tokens, by its realm. */
+type Ways = Map<string, "GET" | "POST">
+
+/** With how many token servers to remember it. */
+const mostWays = 64
+
+const isMissing = (status: number): boolean => status === 404 || status === 405
+
+/** Whether a refusal may be about the credentials, or about how they were sent. */
+const isUnwelcome = (status: number): boolean => status === 400 || status === 401
+
+/**
+ * Asks with an identity token: with a POST, and with a GET where that is refused. Token servers without the POST answer it
+ * with 404 or 405, some with 400, Artifactory with 401. What works is remembered: each refusal may count as a failed login,
+ * and a few of these lock an account.
+ */
+const requestByIdentity = Effect.fnUntraced(function*(
+  settings: Settings,
+  ways: Ways,
+  wanted: Wanted,
+  realm: string,
+  scopes: ReadonlyArray<string>,
+  token: Redacted.Redacted
+): Effect.fn.Return<Answer, RegistryError> {
+  const get = Effect.flatMap(
+    credentials.basic(wanted.host.registry, identityUser, token),
+    (authorization) => ask(settings, wanted, getForm(realm, wanted, scopes, authorization))
+  )
+  const way = ways.get(realm)
+  if (way === "GET") return yield* get
+  const posted = yield* ask(settings, wanted, postForm(realm, wanted, scopes, token))
+  if (posted._tag === "Granted") {
+    put(ways, realm, "POST", mostWays)
+    return posted
+  }
+  const { status } = posted.refusal
+  if (!isMissing(status) && (way === "POST" || !isUnwelcome(status))) return posted
+  const got = yield* get
+  const refused = got._tag === "Refused" ? got.refusal.status : undefined
+  if (refused !== undefined && isMissing(refused)) {
+    if (!isMissing(status)) put(ways, realm, "POST", mostWays)
+    return posted
+  }
+  // Both refused: it is the token. What is said to the POST is said about it.
+  if (!isMissing(status) && refused !== undefined && isUnwelcome(refused)) return posted
+  put(ways, realm, "GET", mostWays)
+  return got
+})
+
 /** Asks once, by the way that fits the credential (R-104). */
 const request = Effect.fnUntraced(function*(
   settings: Settings,
+  ways: Ways,
   wanted: Wanted,
   realm: string,
   scopes: ReadonlyArray<string>
 ): Effect.fn.Return<Answer, RegistryError> {
   const { credential, host } = wanted
   if (Option.isSome(credential) && credential.value._tag === "Identity") {
-    const { token } = credential.value
-    const answer = yield* ask(settings, wanted, postForm(realm, wanted, scopes, token))
-    const noPost = answer._tag === "Refused" && (answer.refusal.status === 404 || answer.refusal.status === 405)
-    if (!noPost) return answer
-    const authorization = yield* credentials.basic(host.registry, identityUser, token)
-    return yield* ask(settings, wanted, getForm(realm, wanted, scopes, authorization))
+    return yield* requestByIdentity(settings, ways, wanted, realm, scopes, credential.value.token)
   }
   const authorization = Option.isSome(credential) && credential.value._tag === "Basic"
     ? yield* credentials.basic(host.registry, credential.value.username, credential.value.password)
@@ -257,21 +317,32 @@ const request = Effect.fnUntraced(function*(
  *
  * @internal
  */
-export const fetchToken = Effect.fnUntraced(function*(
+export const make = (settings: Settings): (wanted: Wanted) => Effect.Effect<Token, RegistryError> => {
+  const ways: Ways = new Map()
+  return (wanted) => fetchToken(settings, ways, wanted)
+}
+
+const fetchToken = Effect.fnUntraced(function*(
   settings: Settings,
+  ways: Ways,
   wanted: Wanted
 ): Effect.fn.Return<Token, RegistryError> {
   const realm = yield* locate(wanted)
   const requested = yield* Clock.currentTimeMillis
   const fewer = wanted.repository === undefined ? wanted.scopes : Scopes.ofRepository(wanted.scopes, wanted.repository)
   let scopes = wanted.scopes
-  let answer = yield* request(settings, wanted, realm, scopes)
+  let answer = yield* request(settings, ways, wanted, realm, scopes)
   if (answer._tag === "Refused" && fewer.length < scopes.length && isAboutScopes(wanted, answer.refusal.status)) {
     scopes = fewer
-    answer = yield* request(settings, wanted, realm, scopes)
+    answer = yield* request(settings, ways, wanted, realm, scopes)
   }
   if (answer._tag === "Refused") return yield* refusedError(wanted, answer.refusal)
-  return { authorization: answer.authorization, renewAt: renewal(answer.value, requested), scopes }
+  return {
+    authorization: answer.authorization,
+    renewAt: renewal(answer.value, requested),
+    scopes,
+    refreshToken: refreshTokenOf(wanted, answer.value)
+  }
 })
 
 /** Whether a refusal may be about what was asked for. A 401 to credentials is about these (R-107). */

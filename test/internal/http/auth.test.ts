@@ -429,6 +429,153 @@ describe("other challenges", () => {
     }))
 })
 
+describe("an identity token", () => {
+  const old = { "example.com": Credentials.identity(Redacted.make("refresh-0")) }
+  const sentOf = (seen: Seen) => new URLSearchParams(seen.body).get("refresh_token")
+  const about = (name: string) =>
+    get("example.com", { url: `/v2/${name}/manifests/1`, scopes: [`repository:${name}:pull`] })
+
+  /** A token server with a script for the identity tokens that it is sent, and what it was sent with which method. */
+  const rotating = (
+    answer: (sent: string | null, count: number, seen: Seen) => Reply | Effect.Effect<Reply>,
+    credentials: Readonly<Record<string, Credentials.Credential>> = old
+  ) => {
+    let count = 0
+    const registry = scripted((seen) =>
+      isToken(seen)
+        ? answer(sentOf(seen), ++count, seen)
+        : seen.headers["authorization"] === undefined
+        ? { status: 401, headers: { "www-authenticate": "Bearer realm=\"https://auth.example.com/token\"" } }
+        : { status: 200 }
+    )
+    const sent = () => registry.log.filter(isToken).map((seen) => seen.method === "POST" ? sentOf(seen) : seen.method)
+    return { ...registry, sent, client: registry.transport({ retries: 0 }, credentials) }
+  }
+  const granted = (refresh_token?: unknown): Reply => ({
+    status: 200,
+    body: JSON.stringify({ access_token: "T", expires_in: 300, refresh_token })
+  })
+
+  it.scoped("is replaced by the newest that the token server gave, for all repositories and for good", () =>
+    Effect.gen(function*() {
+      const { client, sent } = rotating((_, count) => granted(count > 2 ? undefined : `refresh-${count}`))
+      const { execute } = yield* client
+      for (const name of ["a", "b", "c", "d"]) yield* execute(about(name))
+      yield* TestClock.adjust("10 minutes")
+      yield* execute(about("a"))
+      assert.deepStrictEqual(sent(), ["refresh-0", "refresh-1", "refresh-2", "refresh-2", "refresh-2"])
+    }))
+
+  it.scoped("is still the same user when it was replaced: repositories share a token", () =>
+    Effect.gen(function*() {
+      const { client, sent } = rotating(() => granted("refresh-1"))
+      const { execute } = yield* client
+      const scopes = ["repository:a:pull", "repository:b:pull"]
+      yield* execute(get("example.com", { url: "/v2/a/manifests/1", scopes }))
+      yield* execute(about("b"))
+      assert.deepStrictEqual(sent(), ["refresh-0"])
+    }))
+
+  it.scoped("is not replaced by what is no token", () =>
+    Effect.gen(function*() {
+      for (const bad of ["", 17, null, "a\nb", "ä", { a: 1 }, undefined]) {
+        const { client, sent } = rotating(() => granted(bad))
+        const { execute } = yield* client
+        yield* execute(about("a"))
+        yield* execute(about("b"))
+        assert.deepStrictEqual(sent(), ["refresh-0", "refresh-0"])
+      }
+    }))
+
+  it.scoped("is replaced for its own registry, token server and user only", () =>
+    Effect.gen(function*() {
+      const both = { ...old, "example.org": Credentials.identity(Redacted.make("refresh-0")) }
+      const one = rotating(() => granted("refresh-1"), both)
+      const first = yield* one.client
+      yield* first.execute(about("a"))
+      yield* first.execute({ ...about("a"), registry: "example.org" })
+      assert.deepStrictEqual(one.sent(), ["refresh-0", "refresh-0"])
+
+      let asked = 0
+      const two = scripted((seen) =>
+        isToken(seen) ? granted(`new-${sentOf(seen)}`) : seen.headers["authorization"] === undefined
+          ? { status: 401, headers: { "www-authenticate": "Bearer realm=\"https://auth.example.com/token\"" } }
+          : { status: 200 }
+      )
+      const store = Layer.succeed(Credentials.Credentials, {
+        get: () => Effect.sync(() => Option.some(Credentials.identity(Redacted.make(`stored-${++asked}`))))
+      })
+      const second = yield* makeTransport().pipe(Effect.provide(Layer.merge(two.layer(), store)))
+      yield* second.execute(about("a"))
+      yield* second.execute(about("b"))
+      assert.deepStrictEqual(two.log.filter(isToken).map(sentOf), ["stored-1", "stored-2"])
+    }))
+
+  it.scoped("is sent as it is stored to another token server than the one that replaced it", () =>
+    Effect.gen(function*() {
+      let tokens = 0
+      const { log, transport } = scripted((seen) =>
+        isToken(seen)
+          ? { status: 200, body: JSON.stringify({ token: `T${++tokens}`, refresh_token: "refresh-1" }) }
+          : seen.headers["authorization"] === "Bearer T2"
+          ? { status: 200 }
+          : {
+            status: 401,
+            headers: { "www-authenticate": `Bearer realm="https://auth.example.com/${seen.headers["authorization"]}"` }
+          }
+      )
+      const { execute } = yield* transport({ retries: 0 }, old)
+      yield* Effect.either(execute(about("a")))
+      yield* Effect.either(execute(about("a")))
+      const asked = log.filter(isToken)
+      assert.strictEqual(new Set(asked.map((seen) => seen.url)).size, 2)
+      assert.deepStrictEqual(asked.map(sentOf), ["refresh-0", "refresh-0"])
+    }))
+
+  it.scoped("that replaced the stored one is dropped when it is refused, and the stored one is asked with", () =>
+    Effect.gen(function*() {
+      const { client, sent } = rotating((token) =>
+        token === "refresh-1" ? { status: 400 } : granted(token === null ? undefined : "refresh-1")
+      )
+      const { execute } = yield* client
+      yield* execute(about("a"))
+      yield* execute(about("b"))
+      assert.deepStrictEqual(sent(), ["refresh-0", "refresh-1", "refresh-0"])
+    }))
+
+  it.scoped("that is refused with the stored one is an error after two tries", () =>
+    Effect.gen(function*() {
+      const { client, sent } = rotating((_, count) => count === 1 ? granted("refresh-1") : { status: 401 })
+      const { execute } = yield* client
+      yield* execute(about("a"))
+      const error = yield* Effect.flip(execute(about("b")))
+      assert.deepInclude(error, { _tag: "Unauthorized", credentials: "the configured identity token" })
+      yield* Effect.flip(execute(about("b")))
+      assert.deepStrictEqual(sent(), ["refresh-0", "refresh-1", "refresh-0", "refresh-0"])
+    }))
+
+  it.scoped("that was replaced while it was on its way is sent again as the newest", () =>
+    Effect.gen(function*() {
+      const { client, sent } = rotating((token, count) =>
+        count === 1
+          ? granted()
+          : token === "refresh-1"
+          ? granted()
+          : count === 2
+          ? granted("refresh-1")
+          : Effect.as(Effect.sleep("1 seconds"), { status: 400 })
+      )
+      const { execute } = yield* client
+      yield* execute(about("known"))
+      const fiber = yield* Effect.fork(
+        Effect.all([execute(about("a")), execute(about("b"))], { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(sent(), ["refresh-0", "refresh-0", "refresh-0", "refresh-1"])
+    }))
+})
+
 describe("the realm", () => {
   const refused: ReadonlyArray<readonly [string, string, string]> = [
     ["https to http", "example.com", "http://auth.example.com/token"],

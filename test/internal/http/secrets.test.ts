@@ -242,6 +242,33 @@ describe("what a registry repeats", () => {
       }))
   }
 
+  it.scopedLive("of an identity token that the token server gave is seen by nobody, before it is sent and after", () =>
+    Effect.gen(function*() {
+      const token = "refreshed-token+of/somebody"
+      let tokens = 0
+      const { log, transport } = scripted((seen) => {
+        if (seen.url.startsWith("https://auth.")) {
+          return ++tokens === 1
+            ? { status: 200, body: JSON.stringify({ token: "a-token-that-is-given", refresh_token: token }) }
+            : { status: 403, body: JSON.stringify({ error: seen.body, error_description: `${seen.body} ${token}` }) }
+        }
+        return seen.headers["authorization"] === undefined
+          ? { status: 401, headers: { "www-authenticate": "Bearer realm=\"https://auth.example/t\"" } }
+          : { status: 418, body: `teapot, saw ${token}` }
+      })
+      const made = yield* transport({ retries: 0 }, {
+        "example.com": Credentials.identity(Redacted.make("identity-token"))
+      })
+      const other = get("example.com", { url: "/v2/other/manifests/1", scopes: ["repository:other:pull"] })
+      for (const [request, requests] of [[get("example.com"), 3], [other, 4]] as const) {
+        const { exit, texts } = yield* visible(made.call(request))
+        assert.isTrue(Exit.isFailure(exit) && Cause.pretty(exit.cause).includes("***"))
+        assert.strictEqual(log.length, requests)
+        for (const text of texts) assert.isFalse(isSeen(text, [token, encodeURIComponent(token)]), text)
+      }
+      assert.strictEqual(new URLSearchParams(log.at(-1)?.body).get("refresh_token"), token)
+    }))
+
   it.scopedLive("as the address of a token server is seen by nobody", () =>
     Effect.gen(function*() {
       const password = "correct-horse-battery"

@@ -87,15 +87,83 @@ describe("an identity token", () => {
   }
 
   for (const status of [400, 401]) {
-    it.effect(`that is not valid any more (${status}) is said so`, () =>
+    it.effect(`that is not valid any more (${status}) is said so, with the status that was sent`, () =>
       Effect.gen(function*() {
-        const { asked, result } = yield* run(() => ({ status }), credential)
-        const error = result._tag === "Left" ? result.left : undefined
-        assert.strictEqual(error?._tag, "Unauthorized")
-        assert.include(error?.message, "the configured identity token")
-        assert.strictEqual(asked.length, 1)
+        for (const got of [400, 401, 404, 405]) {
+          const { asked, result } = yield* run(
+            (seen) => ({ status: seen.method === "POST" ? status : got }),
+            credential
+          )
+          const error = result._tag === "Left" ? result.left : undefined
+          assert.deepInclude(error, { _tag: "Unauthorized", method: "POST", status })
+          assert.include(error?.message, `answered ${status}`)
+          assert.include(error?.message, "the configured identity token")
+          assert.deepStrictEqual(asked.map((seen) => seen.method), ["POST", "GET"])
+        }
+      }))
+
+    it.effect(`is the password of a GET where a POST is ${status}`, () =>
+      Effect.gen(function*() {
+        const { asked, result } = yield* run((seen) => seen.method === "POST" ? { status } : good, credential)
+        assert.strictEqual(result._tag, "Right")
+        assert.deepStrictEqual(asked.map((seen) => [seen.method, seen.body]), [["POST", asked[0]?.body], ["GET", ""]])
+        assert.strictEqual(
+          asked[1]?.headers["authorization"],
+          `Basic ${btoa("00000000-0000-0000-0000-000000000000:refresh+me")}`
+        )
       }))
   }
+
+  it.effect("that a GET has no rights for is said so", () =>
+    Effect.gen(function*() {
+      const { result } = yield* run((seen) => ({ status: seen.method === "POST" ? 401 : 403 }), credential)
+      assert.deepInclude(result._tag === "Left" ? result.left : undefined, {
+        _tag: "Denied",
+        method: "GET",
+        status: 403
+      })
+    }))
+
+  /** The methods of the requests to the token server for three repositories, one after the other. */
+  const three = (answer: (seen: Seen, count: number) => Reply, realm = (_: number) => "https://auth.example.com/t") =>
+    Effect.scoped(Effect.gen(function*() {
+      let asked = 0
+      let repositories = 0
+      const methods: Array<ReadonlyArray<string>> = []
+      const { log, transport } = scripted((seen) =>
+        seen.url.startsWith("https://auth.")
+          ? answer(seen, ++asked)
+          : seen.headers["authorization"] === undefined
+          ? { status: 401, headers: { "www-authenticate": `Bearer realm="${realm(++repositories)}"` } }
+          : { status: 200 }
+      )
+      const { execute } = yield* transport({ retries: 0 }, { "example.com": credential, "example.org": credential })
+      for (const [registry, name] of [["example.com", "a"], ["example.com", "b"], ["example.org", "c"]] as const) {
+        const start = log.length
+        const request = get(registry, { url: `/v2/${name}/manifests/1`, scopes: [`repository:${name}:pull`] })
+        yield* Effect.either(execute(request))
+        methods.push(log.slice(start).filter((seen) => seen.url.startsWith("https://auth.")).map((seen) => seen.method))
+      }
+      return methods
+    }))
+
+  for (const status of [400, 401, 404, 405]) {
+    it.effect(`is sent no more by the POST that a token server does not have (${status})`, () =>
+      Effect.gen(function*() {
+        const answer = (seen: Seen): Reply => seen.method === "POST" ? { status } : good
+        assert.deepStrictEqual(yield* three(answer), [["POST", "GET"], ["GET"], ["GET"]])
+        const other = yield* three(answer, (count) => `https://auth.example.com/${count}`)
+        assert.deepStrictEqual(other, [["POST", "GET"], ["GET"], ["POST", "GET"]])
+      }))
+  }
+
+  it.effect("is refused once by a token server whose POST is known to work, or that has no GET", () =>
+    Effect.gen(function*() {
+      const spent = yield* three((_, count) => count === 1 ? good : { status: 400 })
+      assert.deepStrictEqual(spent, [["POST"], ["POST"], ["POST"]])
+      const noGet = yield* three((seen) => ({ status: seen.method === "POST" ? 401 : 405 }))
+      assert.deepStrictEqual(noGet, [["POST", "GET"], ["POST"], ["POST"]])
+    }))
 
   it.effect("is not handed on by a redirect", () =>
     Effect.gen(function*() {
