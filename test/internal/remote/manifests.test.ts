@@ -393,6 +393,32 @@ describe("putManifest", () => {
       assert.strictEqual(yield* put({ ...whole, schemaVersion: 1 }, MediaType.ociManifest), "UnsupportedMediaType")
     }))
 
+  it.effect("sends nothing with more entries than are read back", () =>
+    Effect.gen(function*() {
+      for (
+        const [field, mediaType] of [["layers", MediaType.ociManifest], ["manifests", MediaType.ociIndex]] as const
+      ) {
+        for (const [entries, requests] of [[10_000, 1], [10_001, 0]] as const) {
+          const bytes = text({
+            schemaVersion: 2,
+            mediaType,
+            ...(field === "layers" ? { config } : {}),
+            [field]: Array.from({ length: entries }, () => field === "layers" ? config : descriptor)
+          })
+          const sent = Descriptor.fromBytes(bytes, mediaType)
+          const { repository, seen } = yield* script(
+            requests === 0 ? [] : [{ status: 201, headers: { "docker-content-digest": sent.digest } }]
+          )
+          const result = yield* Effect.either(repository.putManifest({ descriptor: sent, raw: bytes }))
+          assert.strictEqual(
+            result._tag === "Left" ? result.left._tag : result.right,
+            requests === 0 ? "ManifestInvalid" : sent.digest
+          )
+          assert.strictEqual(seen.length, requests)
+        }
+      }
+    }))
+
   it.effect("sends nothing that does not fit its descriptor", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script([])
