@@ -335,7 +335,7 @@ export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-oci
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    const refusal = this.errors.length === 0 ? "" : "; the registry does not let it be overwritten"
+    const refusal = this.errors.length === 0 ? "" : "; the registry does not allow overwriting it"
     return line(`${this.reference} already exists with digest ${this.digest}${refusal}${words(this.errors)}`)
   }
 }

@@ -284,9 +284,8 @@ export const make: (options?: Options) => Effect.Effect<RegistryServer, InvalidI
       }
     }
     const { uploadTimeout } = options
-    if (uploadTimeout !== undefined && Option.isNone(Duration.decodeUnknown(uploadTimeout))) {
-      return yield* new InvalidInput({ field: "uploadTimeout", reason: "it is not a duration" })
-    }
+    const isIdleTime = Option.exists(Duration.decodeUnknown(uploadTimeout ?? "1 hour"), Duration.greaterThan(0))
+    if (!isIdleTime) return yield* new InvalidInput({ field: "uploadTimeout", reason: "it is not a duration above 0" })
     const storage = options.contentOf?.storage ?? options.storage ?? (yield* storageMemory())
     return yield* app.make(options, storage)
   }
@@ -306,7 +305,9 @@ export const storageMemory: (registry?: string) => Effect.Effect<Storage> = memo
  *
  * Names with a part `blobs`, `index.json` or `oci-layout` are refused: they would lie inside another layout.
  *
- * Fails with `StorageError` when the directory cannot be made, or is a file.
+ * Fails with `StorageError` when the directory cannot be made, is a file, or is in use by another registry. The file `.lock`
+ * in it names the process that uses it. If that process was killed, the next registry on the same host takes the lock over.
+ * From another host, or another container, nobody can tell whether the process still runs: remove the file by hand.
  *
  * @since 0.1.0
  * @category constructors

@@ -506,4 +506,13 @@ describe("Copy", () => {
       }
       assert.deepStrictEqual([...source.calls, ...destination.calls], [])
     }))
+
+  it.effect("refuses a word for non-distributable layers that it does not know, before anything is asked", () =>
+    Effect.gen(function*() {
+      const { destination, from, source, to } = yield* setting
+      const error = yield* Effect.flip(Copy.run(from("first"), to("v1"), { nonDistributable: "all" as "copy" }))
+      assert(error._tag === "CopyError" && error.cause._tag === "InvalidInput")
+      assert.strictEqual(error.cause.field, "nonDistributable")
+      assert.deepStrictEqual([...source.calls, ...destination.calls], [])
+    }))
 })

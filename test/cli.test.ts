@@ -210,7 +210,7 @@ describe("effect-oci", () => {
           ["copy", "--plaform", "x", "registry.invalid/a", "registry.invalid/b"],
           /^word 2 .*: did you mean --platform\?$/
         ],
-        [["copy", "registry.invalid/a", "registry.invalid/b", "--verbose"], /^word 4 .* --help lists those there are$/],
+        [["copy", "registry.invalid/a", "registry.invalid/b", "--verbose"], /^word 4 .* --help lists the options$/],
         [
           ["copy", "registry.invalid/a", "--platform", "arm64", "--platform", "amd64"],
           /^--platform is given more than once/

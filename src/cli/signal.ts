@@ -18,5 +18,6 @@ export const endsWell = Effect.sync(() => MutableRef.set(exitCode, 0))
  * would end the process at once, with uploads begun.
  */
 export const hangUp = Effect.sync(() => {
-  process.once("SIGHUP", () => process.emit("SIGTERM", "SIGTERM"))
+  // A terminal that closes sends it more than once: the kernel does, and so does the shell.
+  process.on("SIGHUP", () => process.emit("SIGTERM", "SIGTERM"))
 })

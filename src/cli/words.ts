@@ -103,14 +103,16 @@ const valueOf = (
     const command = page === undefined ? "effect-oci" : `effect-oci ${page.path}`
     return refuse(
       `${place(index)} is not an option of ${command}: ` +
-        (close === undefined ? `${command} --help lists those there are` : `did you mean --${close}?`)
+        (close === undefined ? `${command} --help lists the options` : `did you mean --${close}?`)
     )
   }
   if (kind === "flag") {
     if (inlineValue !== true) return Effect.succeed([])
     return value === "true" || value === "false" ? Effect.succeed([value]) : refuse(`--${name} takes no value`)
   }
-  if (value === undefined || value.trim() === "") return refuse(`--${name} needs a value`)
+  // What begins like an option is one, and the value was forgotten; `--name=--value` says otherwise.
+  const isOption = inlineValue !== true && value?.startsWith("--") === true
+  if (value === undefined || value.trim() === "" || isOption) return refuse(`--${name} needs a value`)
   const wanted = choices.get(name)
   return wanted === undefined || wanted.includes(value)
     ? Effect.succeed([value])

@@ -85,7 +85,8 @@ describe("the words of the command line", () => {
         [["copy", "a:1", "b:1", "hunter2!"], "argument 3 (DST) is not a valid destination reference"],
         [["index", "create", "a:1", "arm64=b", "hunter2!"], "argument 3 (PLATFORM=REF) must be a platform"],
         [["--log-level", "debug", "copy", "a", "b", "--hunter2"], "word 6 after effect-oci is not an option"],
-        [["copy", "a", "--platforms", "linux/*", "--platforms=hunter2", "b"], "--platforms number 2 must be a pattern"]
+        [["copy", "a", "--platforms", "linux/*", "--platforms=hunter2", "b"], "--platforms number 2 must be a pattern"],
+        [["copy", "a", "b", "--dest-creds", "--quiet"], "--dest-creds needs a value"]
       ] as const
       for (const [args, expected] of told) assert.include((yield* cli(args)).err, expected)
     }))

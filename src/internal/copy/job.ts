@@ -76,6 +76,11 @@ export const run = <A, E, R>(
       const reason = `${concurrency} is not a whole number above 0`
       return yield* sided.make("none", new InvalidInput({ field: "concurrency", reason }))
     }
+    const { nonDistributable = "auto" } = options
+    if (!["auto", "copy", "skip"].includes(nonDistributable)) {
+      const reason = "it is not auto, copy or skip"
+      return yield* sided.make("none", new InvalidInput({ field: "nonDistributable", reason }))
+    }
     const outer = yield* CurrentObserver
     const tally = { requests: 0, retries: 0 }
     const observer: Observer = {
@@ -93,7 +98,7 @@ export const run = <A, E, R>(
       source,
       mountFrom,
       concurrency,
-      nonDistributable: options.nonDistributable ?? "auto",
+      nonDistributable,
       scope: yield* Effect.scope,
       places: Pool.make(concurrency),
       emit: emit ?? (() => {}),

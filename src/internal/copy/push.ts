@@ -101,7 +101,8 @@ const doubts = (
   const blobs = references.blobs.filter((blob) => isSent(job, blob) && Target.isBelieved(target, blob))
   const isUnknown = "errors" in cause && cause.errors.some(({ code }) => unknown.test(code))
   // A sparse index names images that were left out. It is refused for these, and no push of the others changes that.
-  const isSparse = named.length < references.manifests.length
+  const isNamed = new Set(named.map(({ descriptor }) => descriptor.digest))
+  const isSparse = references.manifests.some(({ digest }) => !isNamed.has(digest))
   const children = isUnknown && !isSparse ? named : []
   return [
     ...blobs.map((blob) => bring(job, target, blob)),

@@ -120,8 +120,11 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
       )
     )
 
-  const entries = (content: Manifest.Manifest, isPart: boolean): ReadonlyArray<Descriptor.Descriptor> =>
-    isPart ? children(content) : Manifest.references(content).manifests
+  /** Each digest once, however often the index names it. */
+  const entries = (content: Manifest.Manifest, isPart: boolean): ReadonlyArray<Descriptor.Descriptor> => {
+    const all = isPart ? children(content) : Manifest.references(content).manifests
+    return [...new Map(all.map((descriptor) => [descriptor.digest, descriptor])).values()]
+  }
 
   const nodeOf = (
     manifest: Manifest.Manifest,

@@ -158,7 +158,7 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
     const scopes = needed(exchange)
     const header = exchange.headers.authorization
     if (header === undefined) return yield* challenge(exchange, scopes)
-    const token = tokens.read(/^bearer +(.+)$/i.exec(header)?.[1] ?? "")
+    const token = tokens.verify(/^bearer +(.+)$/i.exec(header)?.[1] ?? "")
     const now = yield* Clock.currentTimeMillis
     if (token === undefined || token.expiresAt <= now) return yield* challenge(exchange, scopes, "invalid_token")
     const covers = (scope: Scope): boolean =>
@@ -190,8 +190,8 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
   const give = (user: string | undefined, asked: ReadonlyArray<string>, offline: boolean, quirks: Quirks): Handled =>
     Effect.map(Clock.currentTimeMillis, (now) => {
       const scopes = grant(user, asked)
-      const token = tokens.give({ user, scopes, expiresAt: now + lifetime })
-      const refresh = offline && user !== undefined ? refreshTokens.give({ user }) : undefined
+      const token = tokens.sign({ user, scopes, expiresAt: now + lifetime })
+      const refresh = offline && user !== undefined ? refreshTokens.sign({ user }) : undefined
       return json(200, {
         ...(quirks.accessTokenOnly === true ? {} : { token }),
         access_token: token,
@@ -208,7 +208,7 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
         return checkPassword(auth.users ?? {}, form.get("username") ?? "", form.get("password") ?? "")
       case "refresh_token": {
         const token = form.get("refresh_token") ?? ""
-        return identityTokens.get(token) ?? refreshTokens.read(token)?.user ?? null
+        return identityTokens.get(token) ?? refreshTokens.verify(token)?.user ?? null
       }
       default:
         return null

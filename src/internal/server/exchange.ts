@@ -149,7 +149,7 @@ export const headersOnly = (status: number, headers: Readonly<Record<string, str
  * How much of a body that is too large is read all the same, and dropped: a client that sends it to its end then sees
  * the answer. One that goes on is cut off.
  */
-const patience = 16 * 1024 * 1024
+const maxDropped = 16 * 1024 * 1024
 
 /** A body as far as a limit goes. Once the stream has ended, `isOver` tells whether there was more. */
 export const limited = <E>(body: Stream.Stream<Uint8Array, E>, limit: number): {
@@ -159,7 +159,7 @@ export const limited = <E>(body: Stream.Stream<Uint8Array, E>, limit: number): {
   let size = 0
   return {
     body: body.pipe(
-      Stream.takeWhile(() => size <= limit + patience),
+      Stream.takeWhile(() => size <= limit + maxDropped),
       Stream.filter((part) => (size += part.byteLength) <= limit)
     ),
     isOver: () => size > limit

@@ -7,9 +7,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 
 export interface Tokens<A> {
-  readonly give: (claims: A) => string
+  readonly sign: (claims: A) => string
   /** What the token stands for; `undefined` when it was not given out here, or has been revoked. */
-  readonly read: (token: string) => A | undefined
+  readonly verify: (token: string) => A | undefined
   /** Makes all tokens given out so far void. */
   readonly revokeAll: () => void
 }
@@ -19,13 +19,13 @@ export const make = <A extends object>(): Tokens<A> => {
   let key = randomBytes(32)
   const sign = (body: string): Buffer => createHmac("sha256", key).update(body).digest()
   return {
-    give: (claims) => {
+    sign: (claims) => {
       // The number makes two tokens for the same claims differ.
       const content = JSON.stringify([claims, randomBytes(8).toString("hex")])
       const body = Buffer.from(content).toString("base64url")
       return `${body}.${sign(body).toString("base64url")}`
     },
-    read: (token) => {
+    verify: (token) => {
       const [body = "", signature = "", ...rest] = token.split(".")
       const expected = sign(body)
       const given = Buffer.from(signature, "base64url")

@@ -106,8 +106,8 @@ const tooMany = ({ maxUploads, uploadTimeout }: Limits): Refusal =>
   refuse(
     429,
     "TOOMANYREQUESTS",
-    `this account has ${maxUploads} uploads open, which is all it may have: finish or cancel one; those that are idle ` +
-      `end after ${Duration.format(uploadTimeout)}`
+    `this account already has ${maxUploads} open uploads, the maximum: finish or cancel one. Idle uploads expire after ` +
+      Duration.format(uploadTimeout)
   )
 
 const supported = (input: string): Effect.Effect<Digest.Digest, Refusal> =>

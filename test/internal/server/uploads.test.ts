@@ -171,7 +171,9 @@ describe("server/uploads", () => {
           { maxUploads: 1.5 },
           { logSize: -1 },
           { logSize: Number.NaN },
-          { uploadTimeout: "soon" as "1 hour" }
+          { uploadTimeout: "soon" as "1 hour" },
+          { uploadTimeout: 0 },
+          { uploadTimeout: "-1 hour" as "1 hour" }
         ]
       ) {
         const error = yield* Effect.flip(RegistryServer.make(options))
