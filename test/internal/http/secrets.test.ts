@@ -134,6 +134,19 @@ describe("Hide", () => {
     assert.strictEqual(first("first-token other-token-999"), "*** ***")
   })
 
+  it("remembers longest what was sent last, and hides all of a secret that another one is a part of", () => {
+    const often = make("https://a.b")
+    for (let n = 0; n < 200; n++) {
+      for (const value of ["used-all-the-time", `used-once-${n}`]) {
+        often.sent({ url: "https://a.b/", headers: [`Bearer ${value}`] })
+      }
+      assert.strictEqual(often.hide("used-all-the-time"), "***")
+    }
+    const nested = make("https://a.b")
+    nested.sent({ url: "https://a.b/", headers: ["Bearer qwertzuiop-asdfghjkl-yxcvbnm", "Bearer asdfghjkl"] })
+    assert.strictEqual(nested.hide("(qwertzuiop-asdfghjkl-yxcvbnm)"), "(***)")
+  })
+
   it("keeps the registry's own origin in addresses", () => {
     const secrets = make("https://registry.example")
     secrets.sent({ url: "", headers: ["Bearer registry.example"] })

@@ -135,6 +135,22 @@ describe("putBlob in chunks", () => {
       assert.deepStrictEqual(bodies(seen.slice(5)), Array.from(bytes))
     }))
 
+  it.effect("counts failures anew with each chunk that was taken", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        opened,
+        taken("/up/2"),
+        ...[100, 200, 300, 400, 500, 600, 700, 800].flatMap((from): ReadonlyArray<Answer> => [
+          { breakAfter: 0 },
+          stands(from - 1),
+          taken("/up/2")
+        ]),
+        created
+      ], { config: { retries: 1, hosts: { [registry]: { chunkSize: 100 } } } })
+      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
+      assert.strictEqual(seen.length, 27)
+    }))
+
   it.effect("gives up in the end when no chunk of the size is taken", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script(

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,7 +9,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { makeRepository } from "../../../src/internal/remote/repository.js"
 import { RateLimited, TransportError } from "../../../src/RegistryError.js"
-import { type Answer, blobOf, name, origin, piecewise, registry, sample, script } from "./scripted.js"
+import { type Answer, blobOf, name, origin, piecewise, registry, reset, sample, script } from "./scripted.js"
 
 const bytes = sample(1000)
 const blob = blobOf(bytes)
@@ -409,6 +410,77 @@ describe("putBlob: failures", () => {
       )
       assert.strictEqual((yield* bad(repository.putBlob(blob, content)))._tag, "TransportError")
       assert.isBelow(lines().length, 16)
+    }))
+
+  it.effect("goes on as long as each connection gets further, and starts to count failures anew", () =>
+    Effect.gen(function*() {
+      const at = [100, 200, 300, 400, 500, 600, 700]
+      const { lines, repository, seen } = yield* script([
+        opened(),
+        ...at.flatMap((bytes): ReadonlyArray<Answer> => [{ breakAfter: 64 }, stands(bytes - 1)]),
+        created
+      ], { config: { retries: 1 } })
+      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
+      assert.strictEqual(lines().filter((line) => line.startsWith("PUT")).length, at.length + 1)
+      assert.strictEqual(seen.at(-1)?.headers["content-range"], "700-999")
+    }))
+
+  it.effect("waits before it asks a session that failed, twice as long each time, and tells of it", () =>
+    Effect.gen(function*() {
+      const delays: Array<number> = []
+      const waited: Array<number> = []
+      let last = 0
+      const { repository } = yield* script((one) => {
+        if (one.line.startsWith("POST")) return opened()
+        return one.line.startsWith("PUT") ? { breakAfter: 64 } : stands(99)
+      }, {
+        config: {
+          onRetry: ({ delay }) =>
+            Effect.map(Clock.currentTimeMillis, (now) => {
+              delays.push(Duration.toMillis(delay))
+              waited.push(now - last)
+              last = now
+            })
+        }
+      })
+      yield* bad(repository.putBlob(blob, content))
+      // The session has got somewhere after the first failure, so they are counted anew.
+      const factors = [1, 1, 2, 4, 8]
+      assert.strictEqual(delays.length, factors.length)
+      for (const [index, delay] of delays.entries()) {
+        const factor = factors[index] ?? 0
+        assert.isAtLeast(delay, 125 * factor)
+        assert.isAtMost(delay, 250 * factor)
+        // The wait itself is what lies between this telling and the next.
+        assert.isAtLeast(waited[index + 1] ?? Infinity, Math.floor(delay))
+      }
+    }))
+
+  it.effect("looks once for a blob that may have arrived, and not again when another session is lost", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([
+        opened("/up/1"),
+        { error: reset },
+        gone,
+        { status: 404 },
+        opened("/up/2"),
+        { breakAfter: 64 },
+        gone,
+        opened("/up/3"),
+        created
+      ])
+      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
+      assert.deepStrictEqual(lines().map((line) => line.split(" ")[0]), [
+        "POST",
+        "PUT",
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "GET",
+        "POST",
+        "PUT"
+      ])
     }))
 
   for (
