@@ -133,6 +133,18 @@ export const isIndex = (manifest: Manifest): manifest is Index => manifest._tag 
 export const isImage = (manifest: Manifest): manifest is Image => manifest._tag === "Image"
 
 /**
+ * What a manifest's bytes are checked against: their digest, and size in bytes and media type where something that is
+ * itself verified names them, such as an entry of an index. A descriptor is one. What the headers of a HEAD say of size and
+ * type is no more than a hint: Harbor and some proxies answer a HEAD with another `Content-Length` than a GET.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Expected extends Digest.Expected {
+  readonly mediaType?: string | undefined
+}
+
+/**
  * What is known of a manifest's bytes before they are read.
  *
  * @since 0.1.0
@@ -144,9 +156,7 @@ export interface Provenance {
   /** The `Content-Type` it came with. */
   readonly contentType?: string | undefined
   /** The descriptor, or the digest alone, by which it was asked for: checked against the bytes. */
-  readonly expected?:
-    | { readonly digest: Digest.Digest; readonly size?: number; readonly mediaType?: string }
-    | undefined
+  readonly expected?: Expected | undefined
   /** The algorithm of the manifest's own digest where none was asked for; sha256 by default. */
   readonly algorithm?: Digest.Algorithm | undefined
 }

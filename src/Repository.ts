@@ -135,16 +135,19 @@ export interface Repository {
   /** What all repositories of one client share. */
   readonly session: Session
 
-  /** Descriptor of a manifest, without the manifest itself where that can be had. */
+  /**
+   * Descriptor of a manifest, without the manifest itself where that can be had. Of a registry, size and media type are
+   * then those in the headers of a HEAD, which may be wrong: only the digest is binding, and `getManifest` tells the rest.
+   */
   readonly resolve: (reference: string) => Effect.Effect<Descriptor.Descriptor, Failure>
 
   /**
-   * A manifest, its bytes verified when the reference is a digest. Of `expected`, size and media type are checked as
-   * well.
+   * A manifest, its bytes verified when the reference is a digest. `expected` is a digest, which is checked for a tag too,
+   * or a descriptor, whose size and media type are checked as well: one that a manifest names, not one that `resolve` gave.
    */
   readonly getManifest: (
     reference: string,
-    options?: { readonly expected?: Descriptor.Descriptor | undefined }
+    options?: { readonly expected?: Manifest.Expected | undefined }
   ) => Effect.Effect<Manifest.Manifest, Failure>
 
   /**
@@ -155,8 +158,14 @@ export interface Repository {
     options?: { readonly tag?: string | undefined }
   ) => Effect.Effect<Digest.Digest, Failure>
 
-  /** Whether the blob is there. */
-  readonly hasBlob: (digest: Digest.Digest) => Effect.Effect<boolean, Failure>
+  /**
+   * Whether the blob is there. With its `size` in bytes, a blob that is known to have another one is not: it has to be put
+   * again. A registry that does not say how large it is has it. Fails with `InvalidInput` for what is no digest or no size.
+   */
+  readonly hasBlob: (
+    digest: Digest.Digest,
+    options?: { readonly size?: number | undefined }
+  ) => Effect.Effect<boolean, Failure>
 
   /**
    * The bytes of a blob. Whole, they are verified: the stream fails instead of ending on wrong content. Of a `range`

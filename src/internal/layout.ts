@@ -16,7 +16,7 @@ import { streamOf } from "./bytes.js"
 import { type LayoutFiles, storageError } from "./layoutFiles.js"
 import * as Index from "./layoutIndex.js"
 import { checkRange, notFound } from "./memoryRepository.js"
-import { checkDigest, checkName, checkTag, checkTarget, located } from "./names.js"
+import { checkDigest, checkName, checkSize, checkTag, checkTarget, located } from "./names.js"
 import * as Pool from "./pool.js"
 import { entryOf, matches, subjectOf } from "./referrer.js"
 
@@ -231,11 +231,12 @@ export const make = (files: LayoutFiles, options: Options): Repository => {
       return digest
     }),
 
-    hasBlob: (digest) =>
-      Effect.flatMap(
-        checkDigest(digest),
-        (checked) => Effect.map(files.sizeOf(files.blobPath(checked)), (size) => size !== undefined)
-      ),
+    hasBlob: Effect.fnUntraced(function*(digest, { size } = {}) {
+      const path = files.blobPath(yield* checkDigest(digest))
+      if (size !== undefined) yield* checkSize(size)
+      const found = yield* files.sizeOf(path)
+      return found !== undefined && (size === undefined || found === size)
+    }),
 
     getBlob: (blob, range) =>
       Stream.unwrap(Effect.gen(function*() {

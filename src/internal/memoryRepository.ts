@@ -12,7 +12,7 @@ import { NotFound } from "../OperationError.js"
 import { InvalidInput, type RegistryError, SizeMismatch } from "../RegistryError.js"
 import type { CompleteRepository, Range, Session, TypeId } from "../Repository.js"
 import { collect, streamOf } from "./bytes.js"
-import { checkDigest, checkName, checkTag, checkTarget, located, type Target } from "./names.js"
+import { checkDigest, checkName, checkSize, checkTag, checkTarget, located, type Target } from "./names.js"
 import { entryOf, matches, subjectOf } from "./referrer.js"
 
 /** `TypeId` of Repository.ts, which imports this module: taken from the global registry to keep the import one way. */
@@ -148,7 +148,11 @@ export const makeRegistry = (registry: string, session: Session): MemoryRegistry
         return digest
       }),
 
-      hasBlob: (digest) => Effect.map(checkDigest(digest), (checked) => blobOf(checked) !== undefined),
+      hasBlob: Effect.fnUntraced(function*(digest, { size } = {}) {
+        const bytes = blobOf(yield* checkDigest(digest))
+        if (size !== undefined) yield* checkSize(size)
+        return bytes !== undefined && (size === undefined || bytes.byteLength === size)
+      }),
 
       getBlob: ({ digest, size }, range) =>
         Stream.unwrap(Effect.gen(function*() {

@@ -35,6 +35,11 @@ export const checkName = (input: string): Effect.Effect<string, InvalidInput> =>
     ? Effect.succeed(input)
     : new InvalidInput({ field: "name", reason: `${quote(input)} is not a repository name` })
 
+export const checkSize = (input: number): Effect.Effect<number, InvalidInput> =>
+  Number.isSafeInteger(input) && input >= 0
+    ? Effect.succeed(input)
+    : new InvalidInput({ field: "size", reason: `${input} is not a size in bytes` })
+
 export const checkTag = (input: string): Effect.Effect<string, InvalidInput> =>
   isTag(input)
     ? Effect.succeed(input)

@@ -29,7 +29,7 @@ export const recorded = (repository: Repository): Recorded => {
           note(`putManifest ${options?.tag ?? manifest.descriptor.digest}`),
           repository.putManifest(manifest, options)
         ),
-      hasBlob: (digest) => Effect.zipRight(note(`hasBlob ${digest}`), repository.hasBlob(digest)),
+      hasBlob: (digest, options) => Effect.zipRight(note(`hasBlob ${digest}`), repository.hasBlob(digest, options)),
       getBlob: (blob, range) =>
         Stream.concat(Stream.execute(note(`getBlob ${blob.digest}`)), repository.getBlob(blob, range)),
       putBlob: (blob, content, options) =>

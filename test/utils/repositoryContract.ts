@@ -27,6 +27,9 @@ export const repositoryContract = <E>(make: Effect.Effect<Repository.Repository,
       const parts = Stream.make(blob.raw.subarray(0, 7), blob.raw.subarray(7))
       assert.strictEqual(yield* repository.putBlob(blob.descriptor, parts), "Uploaded")
       assert.isTrue(yield* repository.hasBlob(digest))
+      assert.isTrue(yield* repository.hasBlob(digest, { size }))
+      assert.isFalse(yield* repository.hasBlob(digest, { size: size - 1 }))
+      assert.strictEqual((yield* Effect.flip(repository.hasBlob(digest, { size: -1 })))._tag, "InvalidInput")
       assert.deepEqual(yield* bytesOf(repository.getBlob({ digest, size })), Buffer.from(blob.raw))
       assert.strictEqual((yield* bytesOf(repository.getBlob({ digest }, { offset: 199_990 }))).length, 10)
       assert.strictEqual((yield* bytesOf(repository.getBlob({ digest }, { offset: 3, length: 4 }))).length, 4)
@@ -78,6 +81,11 @@ export const repositoryContract = <E>(make: Effect.Effect<Repository.Repository,
       assert.deepStrictEqual(yield* listOf(repository.tags), ["latest", "v1"])
       const expected = { ...manifest.descriptor, size: manifest.descriptor.size + 1 }
       assert.strictEqual((yield* Effect.flip(repository.getManifest("v1", { expected })))._tag, "SizeMismatch")
+      const known = yield* repository.getManifest("v1", { expected: { digest } })
+      assert.deepStrictEqual(known.descriptor, manifest.descriptor)
+      const other = layer!.descriptor.digest
+      const mistaken = yield* Effect.flip(repository.getManifest("v1", { expected: { digest: other } }))
+      assert.strictEqual(mistaken._tag, "DigestMismatch")
       for (const bad of ["", "-v1", "a/b", "sha256:abc", "x".repeat(129)]) {
         assert.strictEqual((yield* Effect.flip(repository.resolve(bad)))._tag, "InvalidInput", bad)
       }

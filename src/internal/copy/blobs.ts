@@ -90,8 +90,9 @@ const decide = (
     const action = known(job, { mountSource: from, target }, blob, dryRun)
     if (action !== undefined) return Effect.succeed(Effect.succeedSome(action))
     const { repository } = target
+    const { digest, size } = blob
     const asked = Effect.map(
-      sided.destination(job.once(repository, `blob ${blob.digest}`, repository.hasBlob(blob.digest))),
+      sided.destination(job.once(repository, `blob ${digest} of ${size}`, repository.hasBlob(digest, { size }))),
       (isThere): Action =>
         isThere ? { _tag: "Exists" } : from === undefined ? { _tag: "Upload" } : { _tag: "Mount", from }
     )

@@ -72,7 +72,7 @@ export const again = (job: Job, target: Target.Target, blob: Descriptor.Descript
   return repository.session.single(
     `${keyOf(target, blob)} again`,
     Effect.flatMap(
-      sided.destination(repository.hasBlob(blob.digest)),
+      sided.destination(repository.hasBlob(blob.digest, { size: blob.size })),
       (isThere): Effect.Effect<Moved, sided.Sided> =>
         isThere
           ? Effect.succeed({ outcome: "Existed" })

@@ -48,7 +48,7 @@ export const planOf = (
     blobs.reduce((bytes, { action, descriptor }) => actions.includes(action) ? bytes + descriptor.size : bytes, 0)
   const all = [...manifests.values()]
   return {
-    digest: verdict._tag === "Kept" ? verdict.digest : root.descriptor.digest,
+    digest: verdict._tag === "Kept" ? verdict.digest : root.expected.digest,
     sourceDigest: root.sourceDigest,
     outcome: all.some(({ action }) => action === "Push") ? "Copy" : "Skip",
     manifests: all,

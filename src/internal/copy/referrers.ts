@@ -121,12 +121,12 @@ const referring = Effect.fnUntraced(function*(
 
 const nodeOf = (
   tree: Tree,
-  descriptor: Descriptor.Descriptor,
+  expected: Manifest.Expected,
   lacking: ReadonlyArray<Target.Target>,
   tag?: string
 ): Effect.Effect<ReadonlyArray<Node>> =>
   lacking.length === 0 ? Effect.succeed([]) : Effect.flatMap(
-    Target.forAll(lacking, tree.manifest(descriptor)),
+    Target.forAll(lacking, tree.manifest(expected)),
     Option.match({
       onNone: () => Effect.succeed([]),
       onSome: (manifest) => Effect.map(tree.below(manifest, lacking, { isPart: false, tag }), (node) => [node])
@@ -149,15 +149,19 @@ const underTag = Effect.fnUntraced(function*(
       Effect.map(Target.during(target, sided.destination(resolved(target.repository, tag))), (there) => {
         if (Option.isNone(there)) return []
         if (Option.isNone(there.value)) return [target]
-        return onExisting === "overwrite" && there.value.value.digest !== found.value.digest ? [target] : []
+        return onExisting === "overwrite" && there.value.value !== found.value ? [target] : []
       }),
     { concurrency: "unbounded" }
   )
-  return yield* nodeOf(tree, found.value, lacking.flat(), tag)
+  return yield* nodeOf(tree, { digest: found.value }, lacking.flat(), tag)
 })
 
+/** The digest alone: what else a HEAD tells is a hint. */
 const resolved = (
   repository: Repository.Repository,
   tag: string
-): Effect.Effect<Option.Option<Descriptor.Descriptor>, Repository.Failure> =>
-  repository.resolve(tag).pipe(Effect.asSome, Effect.catchTag("NotFound", () => Effect.succeedNone))
+): Effect.Effect<Option.Option<Digest.Digest>, Repository.Failure> =>
+  repository.resolve(tag).pipe(
+    Effect.map(({ digest }) => Option.some(digest)),
+    Effect.catchTag("NotFound", () => Effect.succeedNone)
+  )

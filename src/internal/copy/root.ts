@@ -5,7 +5,6 @@
  */
 import * as Effect from "effect/Effect"
 import type { Endpoint, Options, Selection } from "../../Copy.js"
-import type * as Descriptor from "../../Descriptor.js"
 import type * as Digest from "../../Digest.js"
 import type * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
@@ -19,7 +18,11 @@ import * as subset from "./subset.js"
 import { type Changes, unchanged } from "./tree.js"
 
 export interface Root {
-  readonly descriptor: Descriptor.Descriptor
+  /**
+   * What the root is: the whole descriptor where a manifest names it or it has been read, the digest alone where a reference
+   * does, as size and type are a hint then (see `Manifest.Expected`).
+   */
+  readonly expected: Manifest.Expected
   /** The manifest, where it had to be read to know that. */
   readonly manifest?: Manifest.Manifest | undefined
   /** The digest of what the source's reference names. */
@@ -47,8 +50,14 @@ export const find = Effect.fnUntraced(function*(
   )
   if (platform === undefined && !isPart) {
     const descriptor = yield* sided.root(repository.resolve(reference))
-    yield* checkKind(source, { descriptor }, options)
-    return { descriptor, changes: unchanged, sourceDigest: descriptor.digest }
+    const { digest } = descriptor
+    const expected = { digest }
+    if (yield* Effect.isSuccess(checkKind(source, { descriptor }, options))) {
+      return { expected, changes: unchanged, sourceDigest: digest }
+    }
+    const manifest = yield* sided.source(repository.getManifest(digest, { expected }))
+    yield* checkKind(source, manifest, options)
+    return { expected, manifest, changes: unchanged, sourceDigest: digest }
   }
   const manifest = yield* sided.root(repository.getManifest(reference))
   const sourceDigest = manifest.descriptor.digest
@@ -58,12 +67,12 @@ export const find = Effect.fnUntraced(function*(
     yield* checkKind(source, manifest, options)
     const choice = { platforms: options.platforms, attestations, index }
     const taken = yield* Effect.mapError(subset.make(repository, manifest, choice, locate(source)), apart)
-    return { descriptor: taken.root.descriptor, manifest: taken.root, changes: taken, sourceDigest }
+    return { expected: taken.root.descriptor, manifest: taken.root, changes: taken, sourceDigest }
   }
   const picked = platforms.select(repository, manifest, locate(source), platform)
   const { descriptor, manifest: read = descriptor.digest === sourceDigest ? manifest : undefined } = yield* Effect
     .mapError(picked, apart)
-  return { descriptor, manifest: read, changes: unchanged, sourceDigest }
+  return { expected: descriptor, manifest: read, changes: unchanged, sourceDigest }
 })
 
 /** An image where an index was wanted, or the other way about, is an error that says what to do. */

@@ -51,15 +51,15 @@ const prepare = Effect.fnUntraced(function*(
     roots.find(source, options),
     together(all, (target) => Target.during(target, existing.find(target)))
   ], { concurrency: 2 })
-  const { descriptor } = root
-  yield* Effect.annotateCurrentSpan("digest", descriptor.digest)
+  const { expected } = root
+  yield* Effect.annotateCurrentSpan("digest", expected.digest)
   const targets = new Map<Target.Target, existing.Verdict>()
   for (const [index, target] of all.entries()) {
     const there = found[index]
     if (there === undefined || Option.isNone(there)) continue
     const verdict = yield* Target.during(
       target,
-      existing.judge(target, there.value, descriptor.digest, options, root.changes.omitted.size > 0)
+      existing.judge(target, there.value, expected.digest, options, root.changes.omitted.size > 0)
     )
     if (Option.isSome(verdict)) targets.set(target, verdict.value)
   }
@@ -71,7 +71,7 @@ const prepare = Effect.fnUntraced(function*(
 
   const inspection = blobs.inspection(self, dryRun)
   const whole = tree.make(self, root.changes, inspection.need)
-  const manifest = root.manifest ?? (yield* whole.manifest(descriptor))
+  const manifest = root.manifest ?? (yield* whole.manifest(expected))
   // The HEAD answered with a type; the manifest itself has the last word.
   yield* roots.checkKind(source, manifest, options)
   const below = writers.length === 0 ? undefined : whole.below(manifest, writers, { isPart: true })
@@ -94,7 +94,7 @@ const resultOf = (
   const all = [...target.blobs.values()]
   const manifests = [...target.manifests.values()]
   return {
-    digest: verdict._tag === "Kept" ? verdict.digest : root.descriptor.digest,
+    digest: verdict._tag === "Kept" ? verdict.digest : root.expected.digest,
     sourceDigest: root.sourceDigest,
     outcome: manifests.some(({ outcome }) => outcome === "Pushed") ? "Copied" : "Skipped",
     blobs: all,

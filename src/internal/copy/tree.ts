@@ -45,8 +45,11 @@ export const unchanged: Changes = { rewrittenChildren: new Map(), omitted: new S
 const manifestConcurrency = 16
 
 export interface Tree {
-  /** A manifest of the source, or a rewritten one, read once however often it is asked for. */
-  readonly manifest: (descriptor: Descriptor.Descriptor) => Effect.Effect<Manifest.Manifest, sided.Sided>
+  /**
+   * A manifest of the source, or a rewritten one, read once however often it is asked for, and checked against each
+   * descriptor by which it is.
+   */
+  readonly manifest: (expected: Manifest.Expected) => Effect.Effect<Manifest.Manifest, sided.Sided>
   /** What a manifest of the copy itself names, as far as it is copied. */
   readonly children: (manifest: Manifest.Manifest) => ReadonlyArray<Descriptor.Descriptor>
   /**
@@ -97,16 +100,26 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
   const children: Tree["children"] = (content) =>
     Manifest.references(content).manifests.filter(({ digest }) => !omitted.has(digest))
 
-  const manifest: Tree["manifest"] = (descriptor) => {
-    const rewritten = rewrittenChildren.get(descriptor.digest)
-    return rewritten !== undefined ? Effect.succeed(rewritten) : once(
+  const manifest: Tree["manifest"] = (expected) => {
+    const { digest, mediaType, size } = expected
+    const rewritten = rewrittenChildren.get(digest)
+    if (rewritten !== undefined) return Effect.succeed(rewritten)
+    const read = once(
       manifests,
-      descriptor.digest,
-      job.source.getManifest(descriptor.digest, { expected: descriptor }).pipe(
-        Effect.tap(({ raw }) => limits.keep(budget, descriptor.digest, raw.byteLength)),
+      digest,
+      job.source.getManifest(digest, { expected }).pipe(
+        Effect.tap(({ raw }) => limits.keep(budget, digest, raw.byteLength)),
         sided.source
       )
     )
+    // It may have been read for another mention of it, which said something else or nothing but the digest.
+    return Effect.flatMap(read, (known) => {
+      const { descriptor, raw } = known
+      return (size ?? descriptor.size) === descriptor.size &&
+          (mediaType ?? descriptor.mediaType) === descriptor.mediaType
+        ? Effect.succeed(known)
+        : sided.source(Manifest.decode(raw, { resource: digest, contentType: descriptor.mediaType, expected }))
+    })
   }
 
   /** What is under the digest of an entry: an index may name content that is no manifest. */

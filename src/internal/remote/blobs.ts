@@ -7,16 +7,27 @@ import * as Effect from "effect/Effect"
 import * as Digest from "../../Digest.js"
 import { SizeMismatch } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
-import { checkDigest } from "../names.js"
+import { declaredLength } from "../http/body.js"
+import type { Response } from "../http/transport.js"
+import { checkDigest, checkSize } from "../names.js"
 import { type Blob, checkBlob } from "./content.js"
 import { base, isStatus, orNotFound, readScopes, reference, type Remote, remove } from "./remote.js"
 import { unsupported } from "./removal.js"
 
-/** One HEAD; a GET, given up at its headers, only where a HEAD is not possible. */
+/**
+ * One HEAD; a GET, given up at its headers, only where a HEAD is not possible. The `Content-Length` is the size of the blob
+ * (distribution-spec, "Checking if content exists in the registry"): a registry that lost its disk in the middle of a
+ * write has a part of it. Without a usable one the blob counts as there, as the question is only asked to save an upload.
+ */
 export const hasBlob = (remote: Remote) =>
-  Effect.fnUntraced(function*(input: Digest.Digest): Effect.fn.Return<boolean, Failure> {
+  Effect.fnUntraced(function*(
+    input: Digest.Digest,
+    { size }: { readonly size?: number | undefined } = {}
+  ): Effect.fn.Return<boolean, Failure> {
     const digest = yield* checkDigest(input)
+    if (size !== undefined) yield* checkSize(size)
     const url = `${yield* base(remote)}/blobs/${digest}`
+    const isOfSize = (headers: Response["headers"]) => size === undefined || (declaredLength(headers) ?? size) === size
     const ask = (method: "HEAD" | "GET") =>
       remote.transport.call({
         method,
@@ -26,7 +37,7 @@ export const hasBlob = (remote: Remote) =>
         // No error is made of the answer that most blobs get.
         accept: [200, 404],
         replay: true
-      }).pipe(Effect.map(({ status }) => status === 200))
+      }).pipe(Effect.map(({ headers, status }) => status === 200 && isOfSize(headers)))
     const there = yield* ask("HEAD").pipe(
       Effect.catchTags({
         UnexpectedStatus: (error) => isStatus(error, 408, 502, 503, 504) ? Effect.fail(error) : ask("GET"),

@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Descriptor from "../../Descriptor.js"
 import * as Digest from "../../Digest.js"
-import { type DigestMismatch, InvalidInput, SizeMismatch } from "../../RegistryError.js"
+import { type DigestMismatch, type InvalidInput, SizeMismatch } from "../../RegistryError.js"
 import { conclude } from "../conclude.js"
-import { checkDigest } from "../names.js"
+import { checkDigest, checkSize } from "../names.js"
 import { scan } from "./scan.js"
 
 export type Blob = Pick<Descriptor.Descriptor, "digest" | "size">
@@ -119,10 +119,7 @@ export const pieces = <E, R>(
 
 /** Whether a blob can be named and measured. */
 export const checkBlob = (blob: Blob): Effect.Effect<Digest.Digest, InvalidInput> =>
-  Effect.flatMap(checkDigest(blob.digest), (digest) =>
-    Number.isSafeInteger(blob.size) && blob.size >= 0
-      ? Effect.succeed(digest)
-      : Effect.fail(new InvalidInput({ field: "size", reason: `${blob.size} is not a size in bytes` })))
+  Effect.zipLeft(checkDigest(blob.digest), checkSize(blob.size))
 
 /** A maker of hashers for a digest, or `InvalidInput` where the algorithm cannot be computed (R-026). */
 export const hashers = (digest: Digest.Digest): Effect.Effect<() => Digest.Hasher, InvalidInput> =>

@@ -23,6 +23,7 @@ import {
   UnsupportedMediaType
 } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
+import { declaredLength } from "../http/body.js"
 import type { Response } from "../http/transport.js"
 import { checkDigest, checkTag, checkTarget, type Target } from "../names.js"
 import { again, stepOf } from "./backoff.js"
@@ -128,11 +129,10 @@ const described = (
   Effect.map(digestOf(remote, target, response), (digest) => {
     const { headers } = response
     const mediaType = MediaType.fromContentType(headers["content-type"])
-    const length = headers["content-length"]?.trim() ?? ""
-    const size = /^[0-9]{1,16}$/.test(length) ? Number(length) : 0
+    const size = declaredLength(headers) ?? 0
     const telling = Descriptor.isMediaType(mediaType) && !MediaType.isGeneric(mediaType) &&
       !MediaType.isSchema1(mediaType) && !mediaType.startsWith("text/")
-    return digest !== undefined && telling && size > 0 && Number.isSafeInteger(size)
+    return digest !== undefined && telling && size > 0
       ? Option.some({ mediaType, digest, size })
       : Option.none()
   })
@@ -156,7 +156,7 @@ export interface Fetched {
 }
 
 export const getManifest =
-  (remote: Remote) => (requested: string, options?: { readonly expected?: Descriptor.Descriptor | undefined }) =>
+  (remote: Remote) => (requested: string, options?: { readonly expected?: Manifest.Expected | undefined }) =>
     Effect.map(fetchManifest(remote)(requested, options), ({ manifest }) => manifest)
 
 /**
@@ -166,7 +166,7 @@ export const getManifest =
 export const fetchManifest = (remote: Remote) =>
   Effect.fnUntraced(function*(
     requested: string,
-    options?: { readonly expected?: Descriptor.Descriptor | undefined }
+    options?: { readonly expected?: Manifest.Expected | undefined }
   ): Effect.fn.Return<Fetched, Failure> {
     const target = yield* checkTarget(requested)
     const path = yield* base(remote)
@@ -179,7 +179,7 @@ export const fetchManifest = (remote: Remote) =>
     }
     if (digest !== undefined) yield* Digest.hasherFor(digest)
     const limit = maxManifestSize(remote)
-    if (expected !== undefined && expected.size > limit) {
+    if (expected?.size !== undefined && expected.size > limit) {
       const reason = `it has ${expected.size} bytes, more than the limit of ${limit}`
       return yield* new ManifestInvalid({ resource, reason, errors: [] })
     }

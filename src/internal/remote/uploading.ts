@@ -211,7 +211,7 @@ export const unlessArrived = <E, A extends Blob, E2>(
     if (!(error instanceof Restart) || unsure === undefined) return Effect.fail(error)
     upload.unsure = undefined
     return Effect.flatMap(
-      Effect.orElseSucceed(hasBlob(remote)(unsure.digest), () => false),
+      Effect.orElseSucceed(hasBlob(remote)(unsure.digest, { size: unsure.size }), () => false),
       (there) => there ? Effect.succeed(unsure) : Effect.fail(error)
     )
   })

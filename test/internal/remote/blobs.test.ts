@@ -100,10 +100,51 @@ describe("hasBlob", () => {
       assert.deepStrictEqual(tags, ["Unauthorized", "Denied", "UnexpectedStatus", "RateLimited"])
     }))
 
-  it.effect("sends nothing for what is no digest", () =>
+  it.effect("takes a blob of another size than the one asked for to be missing", () =>
+    Effect.gen(function*() {
+      const lengths = ["9", "0", "10", undefined, "", "-1", "ten", "9, 9"]
+      const { repository, seen, session } = yield* script(
+        lengths.map((length) => ({ headers: length === undefined ? {} : { "content-length": length } }))
+      )
+      const found: Array<boolean> = []
+      for (const _ of lengths) found.push(yield* repository.hasBlob(digest, { size: 10 }))
+      assert.deepStrictEqual(found, [false, false, true, true, true, true, true, true])
+      assert.strictEqual(seen.length, lengths.length)
+      assert.deepStrictEqual(session.repositoriesWith(registry, digest), [name])
+    }))
+
+  it.effect("does not remember to have seen a blob of another size, and asks for no size where none is given", () =>
+    Effect.gen(function*() {
+      const headers = { "content-length": "9" }
+      const { repository, session } = yield* script([{ headers }, { headers }])
+      assert.isTrue(yield* repository.hasBlob(digest))
+      assert.isFalse(yield* repository.hasBlob(digest, { size: 10 }))
+      assert.deepStrictEqual(session.repositoriesWith(registry, digest), [])
+    }))
+
+  it.effect("draws nothing from the length of content that is encoded", () =>
+    Effect.gen(function*() {
+      const answer = (encoding: string) => ({ headers: { "content-length": "9", "content-encoding": encoding } })
+      const { repository } = yield* script([answer("gzip"), answer("identity")])
+      assert.isTrue(yield* repository.hasBlob(digest, { size: 10 }))
+      assert.isFalse(yield* repository.hasBlob(digest, { size: 10 }))
+    }))
+
+  it.effect("looks at the length of a GET that stands in for the HEAD", () =>
+    Effect.gen(function*() {
+      const get = (size: number) => ({ headers: { "content-length": String(size) }, body: sample(size) })
+      const { repository } = yield* script([{ status: 405 }, get(9), { status: 403 }, get(10)])
+      assert.isFalse(yield* repository.hasBlob(digest, { size: 10 }))
+      assert.isTrue(yield* repository.hasBlob(digest, { size: 10 }))
+    }))
+
+  it.effect("sends nothing for what is no digest or no size", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script([])
       assert.strictEqual((yield* Effect.flip(repository.hasBlob("sha256:../x" as never)))._tag, "InvalidInput")
+      for (const size of [-1, 1.5, NaN]) {
+        assert.strictEqual((yield* Effect.flip(repository.hasBlob(digest, { size })))._tag, "InvalidInput")
+      }
       assert.strictEqual(seen.length, 0)
     }))
 })

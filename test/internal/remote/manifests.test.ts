@@ -49,6 +49,7 @@ describe("resolve", () => {
     const [what, bad] of [
       ["a malformed digest", { ...headers, "docker-content-digest": "sha256:xyz" }],
       ["a malformed length", { ...headers, "content-length": "-1" }],
+      ["the length of encoded content", { ...headers, "content-length": "7", "content-encoding": "gzip" }],
       ["a generic type", { ...headers, "content-type": "text/plain" }],
       ["a web page's type", { ...headers, "content-type": "text/html; charset=utf-8" }]
     ] as const
@@ -190,6 +191,22 @@ describe("getManifest", () => {
       assert.include(seen[0]?.headers["accept"], mediaType)
       const error = yield* Effect.flip(repository.getManifest(digest, { expected: { ...descriptor, size: 7 } }))
       assert.strictEqual(error._tag, "SizeMismatch")
+    }))
+
+  it.effect("checks the digest alone where nothing else is expected", () =>
+    Effect.gen(function*() {
+      const { lines, repository } = yield* script([{ headers, body: raw }, { headers, body: raw }, { body: "{}" }, {
+        body: "{}"
+      }])
+      for (const reference of ["v1", digest]) {
+        assert.deepStrictEqual(
+          (yield* repository.getManifest(reference, { expected: { digest } })).descriptor,
+          descriptor
+        )
+      }
+      const error = yield* Effect.flip(repository.getManifest("v1", { expected: { digest } }))
+      assert.strictEqual(error._tag, "DigestMismatch")
+      assert.deepStrictEqual(lines(), ["v1", digest, "v1", "v1"].map((reference) => `GET ${path}/${reference}`))
     }))
 
   it.effect("reads no manifest over the limit, and does not ask for one that says it is", () =>
