@@ -133,11 +133,13 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
       )
     )
 
-  /** Each digest once, however often the index names it. */
-  const entries = (content: Manifest.Manifest, isPart: boolean): ReadonlyArray<Descriptor.Descriptor> => {
-    const all = isPart ? children(content) : Manifest.references(content).manifests
-    return [...new Map(all.map((descriptor) => [descriptor.digest, descriptor])).values()]
-  }
+  const entries = (content: Manifest.Manifest, isPart: boolean): ReadonlyArray<Descriptor.Descriptor> =>
+    isPart ? children(content) : Manifest.references(content).manifests
+
+  /** Each digest once, however often an index names it. */
+  const distinct = (descriptors: ReadonlyArray<Descriptor.Descriptor>): ReadonlyArray<Descriptor.Descriptor> => [
+    ...new Map(descriptors.map((descriptor) => [descriptor.digest, descriptor])).values()
+  ]
 
   const nodeOf = (
     manifest: Manifest.Manifest,
@@ -148,7 +150,7 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
     targets,
     blobs: Manifest.references(manifest).blobs,
     children: [],
-    named: entries(manifest, isPart).map((descriptor) => ({
+    named: distinct(entries(manifest, isPart)).map((descriptor) => ({
       descriptor,
       node: Effect.map(content(descriptor), Option.map((child) => nodeOf(child, targets, isPart)))
     }))
@@ -187,7 +189,8 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
   ): Effect.fn.Return<Node> {
     const itself = nodeOf(content, targets, isPart)
     const { blobs, named } = itself
-    const entered = yield* limits.enter(budget, content.descriptor.digest, depth, blobs.length + named.length).pipe(
+    const mentions = blobs.length + entries(content, isPart).length
+    const entered = yield* limits.enter(budget, content.descriptor.digest, depth, mentions).pipe(
       sided.source,
       (effect) => Target.forAll(targets, effect)
     )

@@ -186,7 +186,7 @@ export const settle = <E>(
   response: Response,
   blob: Blob
 ): Effect.Effect<void, Failure | Restart> =>
-  session.finished ? Effect.void : Effect.flatMap(hasBlob(upload.remote)(blob.digest), (there) => {
+  session.finished ? Effect.void : Effect.flatMap(hasBlob(upload.remote)(blob.digest, { size: blob.size }), (there) => {
     if (there) {
       session.finished = true
       return Effect.void

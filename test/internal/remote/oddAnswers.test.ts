@@ -106,6 +106,21 @@ describe("a blob PUT answered with another success than 201", () => {
       }))
   }
 
+  it.effect("is not believed when the HEAD finds a blob of another size", () =>
+    Effect.gen(function*() {
+      const short: Answer = { status: 200, headers: { "content-length": "999" } }
+      const { repository, seen } = yield* script([
+        opened(),
+        { status: 202 },
+        short,
+        cancelled,
+        opened("/up/2"),
+        created
+      ])
+      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
+      assert.strictEqual(seen.length, 6)
+    }))
+
   it.effect("of a blob of unknown length is looked into as well", () =>
     Effect.gen(function*() {
       const { lines, repository } = yield* script([opened(), { status: 202 }, there])

@@ -110,7 +110,7 @@ describe("server/uploads", () => {
       for (const query of ["", `?mount=${digest}`, `?mount=${digest}&from=other`]) {
         const refused = yield* open("one", query)
         assert.deepStrictEqual([refused.status, refused.code()], [429, "TOOMANYREQUESTS"])
-        assert.include(refused.json().errors[0].message, "2 uploads")
+        assert.include(refused.json().errors[0].message, "2 open uploads")
       }
       assert.strictEqual((yield* open("two")).status, 202)
       // What needs no session is not counted.
