@@ -123,7 +123,7 @@ export interface Options {
   readonly maxManifestSize?: number | undefined
   /**
    * Pages of one list of tags, repositories or referrers; a longer list ends with a failure. 10 000 by default. Of pages
-   * that hold fewer than ten entries on average there may be a tenth of that.
+   * that hold fewer than ten entries on average there may be a tenth of that, or 100 where a tenth is less.
    */
   readonly maxPages?: number | undefined
   /**

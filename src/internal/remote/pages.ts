@@ -28,6 +28,11 @@ const maxEmpty = 10
 /** Of pages with fewer entries than this on average there may be so many times fewer. */
 const fewEntries = 10
 
+/** But never fewer than this for that reason: an average of a few pages tells nothing. */
+const leastPages = 100
+
+const pagesOf = (count: number): string => `${count} ${count === 1 ? "page" : "pages"}`
+
 export interface Page<A> {
   readonly items: ReadonlyArray<A>
   /** Where to go on when the registry gives no `Link`, if anywhere. */
@@ -85,9 +90,9 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
 
     const tooLong = (): string | undefined =>
       count >= maxPages
-        ? `the list does not end within ${maxPages} pages`
-        : count >= maxPages / fewEntries && entries < count * fewEntries
-        ? `the list does not end within ${count} pages, which hold ${entries} entries`
+        ? `the list does not end within ${pagesOf(maxPages)}`
+        : count >= Math.max(maxPages / fewEntries, leastPages) && entries < count * fewEntries
+        ? `the list does not end within ${pagesOf(count)}, which hold ${entries} entries`
         : entries > (list.most ?? Infinity)
         ? `the list has more than ${list.most} entries`
         : undefined
@@ -133,7 +138,7 @@ export const pages = <A, E>(list: List<A, E>): Stream.Stream<A, RegistryError | 
               method: "GET",
               url: list.transport.shown(list.registry, url),
               reason: "Timeout",
-              description: `the list does not end within ${Duration.format(maxListTime)}, after ${count} pages`
+              description: `the list does not end within ${Duration.format(maxListTime)}, after ${pagesOf(count)}`
             })
         }),
         Effect.map(([took, page]) => {

@@ -123,8 +123,10 @@ describe("tags", () => {
       for (
         const [config, tags, requests] of [
           [{}, ["again"], 1000],
-          [{ maxPages: 200 }, ["again"], 20],
-          [{ maxPages: 200 }, ten, 200]
+          [{ maxPages: 2000 }, ["again"], 200],
+          [{ maxPages: 200 }, ["again"], 100],
+          [{ maxPages: 200 }, ten, 200],
+          [{ maxPages: 10 }, ["again"], 10]
         ] as const
       ) {
         const { repository, seen } = yield* script((_, index) => page(tags, `</${index}>; rel=next`), { config })
@@ -133,6 +135,20 @@ describe("tags", () => {
         assert.include(error.message, `the list does not end within ${requests} pages`)
         assert.strictEqual(seen.length, requests)
       }
+    }))
+
+  it.effect("reads short pages of a list that ends, however few pages there may be", () =>
+    Effect.gen(function*() {
+      const nine = Array.from({ length: 9 }, (_, i) => `t${i}`)
+      const { repository } = yield* script([page(nine, "</2>; rel=next"), page(["u"])], { config: { maxPages: 10 } })
+      assert.deepStrictEqual(yield* all(repository.tags), [...nine, "u"])
+    }))
+
+  it.effect("says of one page that it is one", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([page(["a"], "</2>; rel=next")], { config: { maxPages: 1 } })
+      const error = yield* Effect.flip(all(repository.tags))
+      assert.match(error.message, /does not end within 1 page\b/)
     }))
 
   it.effect("gives a list so much time altogether, in which what is done with its entries does not count", () =>
