@@ -1,6 +1,7 @@
 /**
  * Whether a registry has the referrers API (distribution-spec, "Listing Referrers"), by what it answers. A client
- * remembers that for each registry, so that none is asked in vain twice.
+ * remembers that, so that none is asked in vain twice: for each registry, or for the repository alone where the answer may
+ * have come from something else than the registry.
  *
  * @internal
  */
@@ -16,20 +17,27 @@ import { notJson, readJson } from "../json.js"
 import { decodeWire } from "../schema.js"
 import { base, isStatus, maxManifestSize, readScopes, reference, type Remote } from "./remote.js"
 
+/** By registry, and by `registry/name` of repositories. */
 const known = new WeakMap<Session, Map<string, "Served" | "Lacking">>()
 
-const stateOf = ({ registry, session }: Remote) => known.get(session)?.get(registry)
+const repositoryOf = ({ name, registry }: Remote): string => `${registry}/${name}`
+
+/** What the registry has shown counts before what was answered for the repository. */
+const stateOf = (remote: Remote) => {
+  const states = known.get(remote.session)
+  return states?.get(remote.registry) ?? states?.get(repositoryOf(remote))
+}
 
 export const isLacking = (remote: Remote): boolean => stateOf(remote) === "Lacking"
 
-const learn = ({ registry, session }: Remote, state: "Served" | "Lacking"): void => {
-  let registries = known.get(session)
-  if (registries === undefined) known.set(session, registries = new Map())
-  registries.set(registry, state)
+const learn = ({ session }: Remote, of: string, state: "Served" | "Lacking"): void => {
+  let states = known.get(session)
+  if (states === undefined) known.set(session, states = new Map())
+  states.set(of, state)
 }
 
 /** The registry has shown that it has the API. */
-export const isThere = (remote: Remote): void => learn(remote, "Served")
+export const isThere = (remote: Remote): void => learn(remote, remote.registry, "Served")
 
 /** The question. GHCR redirects it to a web page of another host, which is not its answer to it. */
 export const question = (remote: Remote, subject: Digest.Digest) =>
@@ -86,15 +94,24 @@ const isIndex = ({ headers }: Response): boolean =>
 export const verdict = (remote: Remote, error: Failure | NoApi): "NoApi" | "NoSubject" | undefined => {
   const says = (...codes: ReadonlyArray<string>) =>
     "errors" in error && error.errors.some(({ code }) => codes.includes(code))
-  if (error._tag !== "NoApi" && !isStatus(error, 301, 302, 303, 307, 308, 400, 404, 405)) return undefined
-  if (isStatus(error, 400)) return says("MANIFEST_INVALID", "MANIFEST_UNKNOWN") ? "NoSubject" : "NoApi"
+  const lacking = (of: string): "NoApi" => {
+    if (stateOf(remote) === undefined) learn(remote, of, "Lacking")
+    return "NoApi"
+  }
+  // A web page, or a redirect to one, may be all that GHCR has to say, or a proxy's word on this repository.
+  if (error._tag === "NoApi" || isStatus(error, 301, 302, 303, 307, 308)) return lacking(repositoryOf(remote))
+  if (isStatus(error, 400)) {
+    // Quay answers so for a subject that it does not have.
+    if (says("MANIFEST_INVALID", "MANIFEST_UNKNOWN")) return "NoSubject"
+    // A registry without the API may take its path for a bad name.
+    return says("UNSUPPORTED", "NAME_INVALID") ? "NoApi" : undefined
+  }
+  if (!isStatus(error, 404, 405)) return undefined
   // A repository or a subject that is not there is answered 404 by registries that have the API too (zot).
-  const isTelling = !says("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
-  if (isTelling && stateOf(remote) === undefined) learn(remote, "Lacking")
-  return "NoApi"
+  return says("NAME_UNKNOWN", "MANIFEST_UNKNOWN") ? "NoApi" : lacking(remote.registry)
 }
 
-/** Whether the registry lists the subject's referrers by itself. Asked at most once where it is known. */
+/** Whether the registry lists the subject's referrers by itself. Not asked where it is known. */
 export const isServed = (remote: Remote, subject: Digest.Digest): Effect.Effect<boolean, Failure> =>
   Effect.suspend(() => {
     const state = stateOf(remote)

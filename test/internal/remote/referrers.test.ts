@@ -7,7 +7,7 @@ import * as Digest from "../../../src/Digest.js"
 import { tagOf } from "../../../src/internal/remote/referrersTag.js"
 import { makeRepository } from "../../../src/internal/remote/repository.js"
 import * as MediaType from "../../../src/MediaType.js"
-import { type Answer, name, origin, registry, script } from "./scripted.js"
+import { type Answer, name, origin, registry, type Script, script } from "./scripted.js"
 
 const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 const all = <A, E>(stream: Stream.Stream<A, E>) => Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
@@ -120,27 +120,29 @@ describe("referrers", () => {
       assert.strictEqual(seen.length, 4)
     }))
 
-  const noApi: ReadonlyArray<readonly [string, Answer]> = [
-    ["a 404", { status: 404, body: "404 page not found" }],
-    ["a 405", { status: 405 }],
-    ["GHCR's redirect to a web page", { status: 303, headers: { location: "https://elsewhere.test/packages" } }],
-    ["a web page", { body: html, headers: { "content-type": "text/html; charset=utf-8" } }],
-    ["a web page without a type", { body: html }],
-    ["JSON that is no index", { body: "{}", headers: { "content-type": "application/json" } }]
-  ]
-  for (const [what, given] of noApi) {
+  const other = ({ session, transport }: Pick<Script, "session" | "transport">) =>
+    makeRepository({ transport, session, registry, name: "other/app", config: {} })
+  const elsewhere = `/v2/other/app/referrers/${subject.digest}`
+
+  for (
+    const [what, given] of [
+      ["a 404", { status: 404, body: "404 page not found" }],
+      ["a 405", { status: 405 }],
+      ["a 405 with a code", said(405, "UNSUPPORTED")]
+    ] as const
+  ) {
     it.effect(`reads the tag where the API is answered with ${what}, and asks no repository of the registry again`, () =>
       Effect.gen(function*() {
-        const { lines, repository, session, transport } = yield* script([
+        const scripted = yield* script([
           given,
           answer(index([entry(one, sbom)])),
           { status: 404 },
           { status: 404 }
         ])
+        const { lines, repository } = scripted
         assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
         assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [])
-        const other = makeRepository({ transport, session, registry, name: "other/app", config: {} })
-        assert.deepStrictEqual(yield* all(other.referrers(subject.digest)), [])
+        assert.deepStrictEqual(yield* all(other(scripted).referrers(subject.digest)), [])
         assert.deepStrictEqual(lines(), [
           `GET ${path}`,
           `GET ${tagged}`,
@@ -150,6 +152,74 @@ describe("referrers", () => {
       }))
   }
 
+  for (
+    const [what, given] of [
+      ["GHCR's redirect to a web page", { status: 303, headers: { location: "https://elsewhere.test/packages" } }],
+      ["a web page", { body: html, headers: { "content-type": "text/html; charset=utf-8" } }],
+      ["a web page without a type", { body: html }],
+      ["JSON that is no index", { body: "{}", headers: { "content-type": "application/json" } }]
+    ] as const
+  ) {
+    it.effect(`reads the tag where the API is answered with ${what}, which tells nothing of other repositories`, () =>
+      Effect.gen(function*() {
+        const scripted = yield* script([
+          given,
+          answer(index([entry(one, sbom)])),
+          { status: 404 },
+          answer(index([entry(two, signature)])),
+          answer(index([entry(one, sbom)]))
+        ])
+        const { lines, repository } = scripted
+        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
+        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [])
+        assert.deepStrictEqual(yield* all(other(scripted).referrers(subject.digest)), [entry(two, signature)])
+        // Now that the registry has shown the API, the first repository is asked again.
+        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
+        assert.deepStrictEqual(lines(), [
+          `GET ${path}`,
+          `GET ${tagged}`,
+          `GET ${tagged}`,
+          `GET ${elsewhere}`,
+          `GET ${path}`
+        ])
+      }))
+  }
+
+  it.effect("GHCR: asks each repository once", () =>
+    Effect.gen(function*() {
+      const scripted = yield* script(({ line }) =>
+        line.includes("/referrers/")
+          ? { status: 303, headers: { location: "https://elsewhere.test/packages" } }
+          : answer(index([entry(one, sbom)]))
+      )
+      for (let i = 0; i < 3; i++) {
+        for (const repository of [scripted.repository, other(scripted)]) {
+          assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
+        }
+      }
+      assert.deepStrictEqual(scripted.lines().filter((line) => line.includes("/referrers/")), [
+        `GET ${path}`,
+        `GET ${elsewhere}`
+      ])
+    }))
+
+  it.effect("takes a list of more than can be followed for no absence of the API, whatever it is sent as", () =>
+    Effect.gen(function*() {
+      for (const type of [MediaType.ociIndex, "application/json", "text/html"]) {
+        for (const body of [`{"manifests":[${"{},".repeat(10_000)}{}]}`, `${"[".repeat(600)}${"]".repeat(600)}`]) {
+          const { repository, seen } = yield* script([
+            { body, headers: { "content-type": type } },
+            answer(index([entry(one, sbom)]))
+          ])
+          const error = yield* Effect.flip(all(repository.referrers(subject.digest)))
+          assert.match(error.message, /more than (?:10000 entries|500 deep)/)
+          assert.strictEqual(seen.length, 1)
+          // Nor is it remembered as one.
+          assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
+        }
+      }
+    }))
+
   it.effect("does not leave the registry's own origin", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script([answer(index([]))])
@@ -157,16 +227,31 @@ describe("referrers", () => {
       assert.isTrue(seen[0]?.request.stay)
     }))
 
-  it.effect("reads the tag after a 400 that is not about the manifest, and asks the API again the next time", () =>
+  it.effect("reads the tag after a 400 that says that there is no API, and asks the API again the next time", () =>
     Effect.gen(function*() {
-      const { lines, repository } = yield* script([
-        { status: 400 },
-        answer(index([entry(one, sbom)])),
-        answer(index([entry(two, signature)]))
-      ])
-      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
-      assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(two, signature)])
-      assert.deepStrictEqual(lines(), [`GET ${path}`, `GET ${tagged}`, `GET ${path}`])
+      for (const code of ["UNSUPPORTED", "NAME_INVALID"]) {
+        const { lines, repository } = yield* script([
+          said(400, code),
+          answer(index([entry(one, sbom)])),
+          answer(index([entry(two, signature)]))
+        ])
+        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
+        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(two, signature)])
+        assert.deepStrictEqual(lines(), [`GET ${path}`, `GET ${tagged}`, `GET ${path}`])
+      }
+    }))
+
+  it.effect("does not read the tag after a 400 that says anything else, or nothing", () =>
+    Effect.gen(function*() {
+      for (const given of [{ status: 400 }, { status: 400, body: html }, said(400, "DIGEST_INVALID")]) {
+        const { repository, seen } = yield* script([given, { status: 201 }, given])
+        const error = yield* Effect.flip(all(repository.referrers(subject.digest)))
+        assert.strictEqual(error._tag, "UnexpectedStatus")
+        assert.strictEqual(seen.length, 1)
+        // Nor does a push write it.
+        assert.strictEqual((yield* Effect.flip(repository.putManifest(one)))._tag, "UnexpectedStatus")
+        assert.strictEqual(seen.length, 3)
+      }
     }))
 
   it.effect("Quay: finds none of a subject that the registry does not have", () =>
@@ -276,7 +361,7 @@ describe("the referrers tag", () => {
       assert.deepStrictEqual(lines().filter((line) => !line.startsWith("PUT")), [`GET ${path}`, `GET ${path}`])
     }))
 
-  it.effect("is kept where the API is not served, which is asked once for a registry", () =>
+  it.effect("is kept where the API is not served, which is asked once", () =>
     Effect.gen(function*() {
       const { lines, repository } = yield* script([
         { status: 201 },
