@@ -88,17 +88,18 @@ export interface Retry extends FailedTry {
 export interface Options {
   readonly hosts?: Readonly<Record<string, HostOptions>> | undefined
   /**
-   * How long a request may make no progress before it fails with `Timeout` and is tried again. 20 seconds by default. Of
-   * bytes that go out, up to 256 KiB are on their way at a time, and have the time that they take at `minRate` on top:
-   * three times the time-out at most.
+   * How long a request may make no progress before it fails with `Timeout` and is retried. Default: 20 seconds. While
+   * bytes are being sent, up to 256 KiB are in flight, and the limit is extended by the time they take at `minRate`, to
+   * at most three times the time-out. After a streamed upload the registry has one more second to answer for every 10 MiB
+   * that were sent.
    */
   readonly idleTimeout?: Duration.DurationInput | undefined
   /**
-   * The slowest rate, in bytes a second, at which the body of a request or of an answer may move: a manifest, a token, a
-   * page of tags, a blob in either direction. 10 000 by default. A body that takes longer than `idleTimeout` and what its
-   * bytes take at this rate fails with `Timeout` and is tried again. Time that a consumer of `getBlob` or the source of an
-   * upload takes does not count. What came faster counts for what comes later, up to three times `idleTimeout`. A value
-   * that is not a whole number above 0 fails with `InvalidInput`; 1 makes it no limit in practice.
+   * The slowest allowed rate of a body, in bytes per second. Default: 10,000. A body may take `idleTimeout` plus its size
+   * divided by this rate; after that the request fails with `Timeout` and is retried. It fails earlier when it becomes
+   * slow after a fast start: the time saved by then counts for at most three times `idleTimeout`. Time spent by the
+   * consumer of `getBlob` or by the source of an upload does not count. Must be a whole number above 0, else
+   * `InvalidInput`. Use 1 to disable it in practice.
    */
   readonly minRate?: number | undefined
   /**

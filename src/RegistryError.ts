@@ -220,13 +220,13 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>("effe
 }
 
 /**
- * No usable answer came: the connection failed or broke, the certificate is bad, nothing moved for the idle timeout, a
- * body is larger than allowed, or a redirect points where it must not.
+ * No usable answer came: the connection failed or broke, the certificate is bad, there was no progress for the idle
+ * timeout, a body is larger than allowed, or a redirect points where it must not.
  *
  * - `Connect`: no connection (refused, name not found, unreachable)
  * - `Tls`: the certificate or the handshake
  * - `Reset`: the connection broke in the middle
- * - `Timeout`: nothing moved for the idle timeout
+ * - `Timeout`: no progress for the idle timeout, or a body that is slower than `minRate`
  * - `TooLarge`: a manifest, token or error body passed its limit
  * - `Redirect`: too many hops, or one that is not allowed
  * - `Protocol`: an answer that is not what the protocol says

@@ -63,7 +63,7 @@ export const watched = (
       onFailure: (cause) => {
         pace.end(clock.unsafeCurrentTimeMillis())
         if (reason !== undefined && !Cause.isInterruptedOnly(cause)) {
-          return Effect.fail(Option.some(stalled(about, reason, "the body")))
+          return Effect.fail(Option.some(stalled(about, reason, "reading the body")))
         }
         return Effect.failCause(
           Cause.map(cause, Option.map((error) => fromPlatform(about.method, about.url, error)))
@@ -79,8 +79,8 @@ export const watched = (
   })
 
 /** @internal */
-export const stalled = (about: About, reason: string, what: string): TransportError =>
-  failure(about.method, about.url, "Timeout", `${reason} in ${what}`)
+export const stalled = (about: About, reason: string, doing: string): TransportError =>
+  failure(about.method, about.url, "Timeout", `${reason} while ${doing}`)
 
 /** The length that an answer declares, if what comes is what was declared. */
 export const declaredLength = (headers: Readonly<Record<string, string | undefined>>): number | undefined => {

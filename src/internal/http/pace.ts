@@ -32,8 +32,14 @@ export interface Pace {
   readonly last: (now: number, bytes: number, grace?: number) => void
   /** Milliseconds until the time is up: with no wait under way, if one began now. */
   readonly rest: (now: number) => number
-  /** What was wrong when the time was up, in words. */
+  /** What was wrong when the time was up, in words that go before `while …`. */
   readonly reason: (now: number) => string
+}
+
+/** In whole seconds, where these say enough. */
+const rounded = (millis: number): string => {
+  const unit = millis < 10_000 ? 1 : 1000
+  return Duration.format(Duration.millis(Math.round(millis / unit) * unit))
 }
 
 /** @internal */
@@ -68,7 +74,7 @@ export const make = ({ idle, rate }: Limits): Pace => {
     },
     reason: (now) =>
       since === undefined || now - since < allowed
-        ? `less than ${rate} bytes a second moved`
-        : `nothing moved for ${Duration.format(idle)}`
+        ? `less than ${rate} bytes per second`
+        : `no progress for ${rounded(allowed)}`
   }
 }

@@ -220,6 +220,7 @@ export const make = (client: HttpClient.HttpClient, limits: Pace.Limits): Send =
         (content) => HttpClientRequest.setBody(empty, HttpBody.stream(content, streamed.contentType, streamed.length))
       )
       let refused: Answer | undefined
+      let isReading = false
       const execute = Effect.flatMap(request, (request) => {
         observer.onRequest()
         count(RegistryMetrics.requests, 1, { registry, method })
@@ -240,6 +241,7 @@ export const make = (client: HttpClient.HttpClient, limits: Pace.Limits): Send =
         // The body of a redirect is not what was asked for, and may never come.
         if (status < 400 && (outgoing.whole !== true || status >= 300)) return Effect.succeed(answer)
         if (status >= 400) refused = answer
+        isReading = true
         pace.last(now(), length)
         return Effect.map(response.arrayBuffer, (buffer): Answer => {
           return { ...answer, bytes: new Uint8Array(buffer), isOver }
@@ -258,7 +260,7 @@ export const make = (client: HttpClient.HttpClient, limits: Pace.Limits): Send =
                 ? stalled(
                   { method, url: shown },
                   pace.reason(now()),
-                  progress.ended ? "waiting for the answer" : "sending the body"
+                  isReading ? "reading the body" : progress.ended ? "waiting for the answer" : "sending the body"
                 )
                 : fromPlatform(method, shown, error)
             )

@@ -11,7 +11,7 @@ describe("the pace of a body", () => {
     pace.begin(1000)
     assert.strictEqual(pace.rest(1000), 20_000)
     assert.strictEqual(pace.rest(21_000), 0)
-    assert.strictEqual(pace.reason(21_000), "nothing moved for 20s")
+    assert.strictEqual(pace.reason(21_000), "no progress for 20s")
   })
 
   it("gives each byte what it takes at the floor rate", () => {
@@ -20,7 +20,7 @@ describe("the pace of a body", () => {
     pace.end(15_000, 1)
     pace.begin(15_000)
     assert.strictEqual(pace.rest(15_000), 5001)
-    assert.strictEqual(pace.reason(20_001), "less than 10000 bytes a second moved")
+    assert.strictEqual(pace.reason(20_001), "less than 10000 bytes per second")
     pace.end(16_000, 100_000)
     pace.begin(16_000)
     assert.strictEqual(pace.rest(16_000), 14_001)
@@ -59,5 +59,19 @@ describe("the pace of a body", () => {
     assert.strictEqual(pace.rest(0), 30_000)
     pace.last(0, 1_000_000_000, 7)
     assert.strictEqual(pace.rest(0), 60_007)
+  })
+
+  it("names the time that was really allowed", () => {
+    const pace = make()
+    pace.begin(0, 262_144)
+    // The wait of a piece is longer than the idle time-out; what is left of the whole body is not.
+    assert.strictEqual(pace.reason(20_000), "less than 10000 bytes per second")
+    pace.last(0, 262_144)
+    assert.isAbove(pace.rest(46_214), 0)
+    assert.strictEqual(pace.rest(46_215), 0)
+    assert.strictEqual(pace.reason(46_215), "no progress for 46s")
+    const short = Pace.make({ idle: Duration.millis(250), rate: 10_000 })
+    short.last(0, 3)
+    assert.strictEqual(short.reason(251), "no progress for 250ms")
   })
 })
