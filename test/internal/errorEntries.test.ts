@@ -75,6 +75,59 @@ describe("parseErrorBody", () => {
     }
   })
 
+  it("looks at a bounded amount of text, and at each text once", () => {
+    const looked: Array<string> = []
+    const detail = Array.from({ length: 256 }, (_, i) => i % 2 === 0 ? i : { [`key ${i}`]: "x".repeat(90) })
+    const entries = parse(
+      JSON.stringify({
+        errors: [
+          { code: "FIRST", message: "m".repeat(100_000), detail: "secret" },
+          ...Array.from({ length: 31 }, (_, i) => ({ code: `CODE_${i}`, message: `message ${i}`, detail }))
+        ]
+      }),
+      (text) => {
+        looked.push(text)
+        return text.replaceAll("secret", "***")
+      }
+    )
+    assert.isAtMost(looked.reduce((sum, text) => sum + text.length, 0), 64 * 1024)
+    assert.isAtMost(looked.length, 2048)
+    // What requests depend on comes before what is only shown.
+    assert.deepStrictEqual(entries.map(({ code }) => code), [
+      "FIRST",
+      ...Array.from({ length: 31 }, (_, i) => `CODE_${i}`)
+    ])
+    assert.strictEqual(entries[31]?.message, "message 30")
+    assert.strictEqual(entries[0]?.detail, "***")
+    assert.strictEqual(entries[31]?.detail, "…")
+  })
+
+  it("looks at a number once", () => {
+    const looked: Array<string> = []
+    const hide = (text: string) => {
+      looked.push(text)
+      return text.replace("12345678", "***")
+    }
+    const [entry] = parse("{\"errors\":[{\"code\":\"X\",\"detail\":[12345678,5]}]}", hide)
+    assert.deepStrictEqual(entry?.detail, ["***", 5])
+    assert.deepStrictEqual(looked, ["X", "12345678", "5"])
+  })
+
+  it("shows all of a text or none of it where the text it may look at runs out", () => {
+    const secret = "0123456789abcdefghijklmnop"
+    // Of the last texts each begins with the secret, wherever the limit falls.
+    for (let size = 16_000; size < 16_040; size++) {
+      const messages = ["a".repeat(size), "b".repeat(16_384), "c".repeat(16_384), "d".repeat(16_384 - 1000)]
+      const body = JSON.stringify({
+        errors: [...messages, ...Array.from({ length: 20 }, () => secret)].map((message) => ({ code: "X", message }))
+      })
+      const entries = parse(body, (text) => text.replaceAll(secret, "***"))
+      assert.strictEqual(entries.length, 24)
+      for (const { message } of entries.slice(4)) assert.include(["***", "…"], message)
+      assert.strictEqual(entries[23]?.message, "…")
+    }
+  })
+
   it("survives a detail nested without end", () => {
     const nested = (depth: number) => `{"errors":[{"code":"X","detail":${"[".repeat(depth)}${"]".repeat(depth)}}]}`
     assert.strictEqual(parseErrorBody(nested(400))[0]?.code, "X")

@@ -48,11 +48,24 @@ const shortestWord = 4
 /** So many characters from the beginning of a secret are hidden also where the registry has cut off the rest. */
 const telling = 12
 
-/** How many values are remembered after their exchange. */
+/** How many values of each kind are remembered after their exchange. */
 const remembered = 64
 
-/** How much of a text is looked at, in UTF-16 units. */
-const longest = 16_384
+/**
+ * How many values of one address are remembered after its exchange, the longest first: the registry chooses them, and
+ * could push out all others.
+ */
+const rememberedOfUrl = 8
+
+/** How many values of one address are hidden in its own exchange, the longest first: each takes time with every text. */
+const hiddenOfUrl = 128
+
+/**
+ * How much of a text is looked at, in UTF-16 units. What comes after that is not shown.
+ *
+ * @internal
+ */
+export const longest = 16_384
 /** What is taken off the end of a longer text, as a secret may be cut there: more than `telling` escaped characters. */
 const margin = 256
 
@@ -63,13 +76,18 @@ interface Needle {
 }
 
 /** Parameters of addresses and forms that the protocol itself defines, and that hold no secret. */
-const open = new Set(
+const publicParameters = new Set(
   ("account artifactType client_id digest digest-algorithm from grant_type last mount n offline_token scope service tag")
     .split(" ")
 )
 
 const valuesOf = (query: string): ReadonlyArray<string> =>
-  Array.from(new URLSearchParams(query)).flatMap(([name, value]) => open.has(name) ? [] : [value])
+  Array.from(new URLSearchParams(query)).flatMap(([name, value]) => publicParameters.has(name) ? [] : [value])
+
+const queryOf = (url: string): string => {
+  const mark = url.indexOf("?")
+  return mark < 0 ? "" : url.slice(mark)
+}
 
 /** What is secret of a header's value: the credentials without their scheme, the password within them, cookies. */
 const confided = (header: string): ReadonlyArray<Needle> => {
@@ -110,6 +128,31 @@ class Secret {
   }
 }
 
+/** What to look for, each text once. */
+const needlesOf = (secrets: Iterable<Secret>): ReadonlyArray<Needle> => {
+  const found = new Map<string, Needle>()
+  for (const secret of secrets) {
+    for (const needle of secret.needles) {
+      // Where one of two is hidden also when it is cut off, so is the other.
+      if (found.get(needle.text)?.isWhole !== false) found.set(needle.text, needle)
+    }
+  }
+  return Array.from(found.values())
+}
+
+/** Values in the order in which they were sent last. */
+class Recent {
+  readonly #secrets = new Map<string, Secret>()
+  get secrets(): Iterable<Secret> {
+    return this.#secrets.values()
+  }
+  readonly remember = (value: string, find: (value: string) => ReadonlyArray<Needle>): Secret => {
+    const secret = this.#secrets.get(value) ?? new Secret(() => find(value))
+    put(this.#secrets, value, secret, remembered)
+    return secret
+  }
+}
+
 /** Where something secret begins and ends. */
 type Span = readonly [start: number, end: number]
 
@@ -135,14 +178,12 @@ const standsAlone = ({ ends, starts, text }: Reading, at: number, end: number): 
   (!isWordly(text[at - 1]) || (ends[at - 1] ?? 0) < (starts[at] ?? 0)) &&
   (!isWordly(text[end]) || (ends[end - 1] ?? 0) < (starts[end] ?? 0))
 
-const conceal = (text: string, secrets: Iterable<Secret>): string => {
+const conceal = (text: string, hidden: ReadonlyArray<Needle>): string => {
   const looked = text.slice(0, longest)
   const all = readings(looked)
   const spans: Array<Span> = []
-  for (const secret of secrets) {
-    for (const needle of secret.needles) {
-      for (const reading of all) spans.push(...spansOf(reading, needle))
-    }
+  for (const needle of hidden) {
+    for (const reading of all) spans.push(...spansOf(reading, needle))
   }
   spans.sort(([a], [b]) => a - b)
   const limit = text.length > longest ? longest - margin : looked.length
@@ -173,27 +214,42 @@ const withoutQueries = (text: string): string =>
  * @internal
  */
 export const make = (origin: string): Secrets => {
-  // In the order in which they were sent last.
-  const recent = new Map<string, Secret>()
+  // Of headers and forms, which the registry cannot add to.
+  const credentials = new Recent()
+  // Of addresses, most of which the registry gave.
+  const queries = new Recent()
+  /** Counts what is remembered: a list of needles is made anew after more. */
+  let changes = 0
 
-  const remember = (value: string, find: (value: string) => ReadonlyArray<Needle>): Secret => {
-    const secret = recent.get(value) ?? new Secret(() => find(value))
-    put(recent, value, secret, remembered)
-    return secret
+  const hiding = (own: ReadonlyArray<Secret>): Hide => {
+    let hidden: ReadonlyArray<Needle> = []
+    let madeAfter: number | undefined
+    return (text) => {
+      if (madeAfter !== changes) {
+        hidden = needlesOf([...own, ...credentials.secrets, ...queries.secrets])
+        madeAfter = changes
+      }
+      return conceal(text, hidden)
+    }
   }
 
-  const hide: Hide = (text) => conceal(text, recent.values())
+  const hide = hiding([])
   return {
     hide,
-    learn: (secret) => void remember(secret, needles),
+    learn: (secret) => {
+      changes++
+      credentials.remember(secret, needles)
+    },
     sent: ({ form, headers, url }) => {
-      const mark = url.indexOf("?")
-      const values = [...(mark < 0 ? [] : valuesOf(url.slice(mark))), ...(form === undefined ? [] : valuesOf(form))]
-      const own = [
-        ...headers.map((header) => remember(header, confided)),
-        ...values.map((value) => remember(value, needles))
-      ]
-      return (text) => conceal(text, new Set([...own, ...recent.values()]))
+      changes++
+      const values = Array.from(new Set(valuesOf(queryOf(url)))).sort((a, b) => b.length - a.length)
+      return hiding([
+        ...headers.map((header) => credentials.remember(header, confided)),
+        ...valuesOf(form ?? "").map((value) => credentials.remember(value, needles)),
+        // The longest last, so that it is forgotten last.
+        ...values.slice(0, rememberedOfUrl).reverse().map((value) => queries.remember(value, needles)),
+        ...values.slice(rememberedOfUrl, hiddenOfUrl).map((value) => new Secret(() => needles(value)))
+      ])
     },
     shown: (url, hidden = hide) => {
       const plain = bare(url)

@@ -9,11 +9,13 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Credentials from "../../../src/Credentials.js"
 import * as Digest from "../../../src/Digest.js"
+import { parseErrorBody } from "../../../src/internal/errorEntries.js"
 import { make } from "../../../src/internal/http/secrets.js"
 import { redact } from "../../../src/internal/http/url.js"
 import { makeRepository } from "../../../src/internal/remote/repository.js"
 import { make as makeSession } from "../../../src/internal/session.js"
 import type * as RegistryConfig from "../../../src/RegistryConfig.js"
+import { processorTime } from "../../utils/processorTime.js"
 import { visible } from "../../utils/visible.js"
 import { get, type Reply, scripted } from "./scripted.js"
 
@@ -60,6 +62,10 @@ const secret = FastCheck.oneof(
 )
 const encoding = FastCheck.constantFrom(...Object.keys(encodings))
 const encode = (name: string, text: string) => (encodings[name] ?? redact)(text)
+
+/** An address with so many values that are no words of the protocol. */
+const longUrl = (parameters: number, seed: number): string =>
+  `https://a.b/?${Array.from({ length: parameters }, (_, n) => `p${n}=value-${seed}-${n}`).join("&")}`
 
 describe("Hide", () => {
   const hidden = (header: string, text: string) =>
@@ -145,6 +151,51 @@ describe("Hide", () => {
     const nested = make("https://a.b")
     nested.sent({ url: "https://a.b/", headers: ["Bearer qwertzuiop-asdfghjkl-yxcvbnm", "Bearer asdfghjkl"] })
     assert.strictEqual(nested.hide("(qwertzuiop-asdfghjkl-yxcvbnm)"), "(***)")
+  })
+
+  it("remembers what was sent in headers and forms, however many parameters addresses have", () => {
+    const secrets = make("https://a.b")
+    secrets.sent({ url: "https://a.b/", headers: ["Bearer token-of-header"], form: "refresh_token=token-of-form" })
+    for (let n = 0; n < 3; n++) secrets.sent({ url: longUrl(70, n), headers: [] })
+    assert.strictEqual(
+      secrets.shown("https://a.b/v2/token-of-header/token-of-form?x=y"),
+      "https://a.b/v2/***/***"
+    )
+  })
+
+  it("remembers the longest values of an address, and hides more of them in its own exchange", () => {
+    const secrets = make("https://a.b")
+    secrets.sent({ url: "https://a.b/?_state=state-of-another", headers: [] })
+    const url = `${longUrl(70, 0)}&_state=the-longest-value-of-all`
+    const hide = secrets.sent({ url, headers: [] })
+    const values = Array.from(new URL(url).searchParams.values())
+    assert.strictEqual(hide(values.join(" ")), values.map(() => "***").join(" "))
+    assert.strictEqual(secrets.hide("state-of-another the-longest-value-of-all"), "*** ***")
+    assert.strictEqual(secrets.hide(values.join(" ")).split(" ").filter((word) => word === "***").length, 8)
+    const endless = secrets.sent({
+      url: `${longUrl(2000, 1)}&_state=the-longest-value-of-all`,
+      headers: ["Bearer bearer-token"]
+    })
+    assert.strictEqual(endless("the-longest-value-of-all, bearer-token"), "***, ***")
+  })
+
+  it("hides what goes out after it was made", () => {
+    const secrets = make("https://a.b")
+    const hide = secrets.sent({ url: "", headers: ["Bearer first-token"] })
+    assert.strictEqual(hide("first-token second-token"), "*** second-token")
+    secrets.sent({ url: "", headers: ["Bearer second-token"] })
+    assert.strictEqual(hide("first-token second-token"), "*** ***")
+  })
+
+  it("takes little time for the largest error body, whatever was sent", () => {
+    const secrets = make("https://a.b")
+    for (let n = 0; n < 64; n++) {
+      secrets.sent({ url: `https://a.b/?_state=${"s".repeat(40)}${n}`, headers: [`Bearer token-${n}`] })
+    }
+    const hide = secrets.sent({ url: longUrl(2000, 2), headers: ["Bearer bearer-token"] })
+    const detail = Array.from({ length: 256 }, (_, n) => n % 2 === 0 ? n : `${n} ${"x".repeat(100)}`)
+    const body = JSON.stringify({ errors: Array.from({ length: 32 }, () => ({ code: "X", detail })) })
+    assert.isBelow(processorTime(() => assert.strictEqual(parseErrorBody(body, hide).length, 32)), 4000)
   })
 
   it("keeps the registry's own origin in addresses", () => {
