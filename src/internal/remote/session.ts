@@ -4,7 +4,6 @@
  * @internal
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -57,13 +56,6 @@ export const refused = (error: UnexpectedStatus): UploadInvalid => {
     : "the registry refuses the blob"
   return new UploadInvalid({ method, url, status, errors, reason })
 }
-
-/**
- * A time-out by the machine's clock, because no schedule of the caller should hold up an interruption. What is timed stays
- * under the caller's clock, by which tokens expire.
- */
-const timeout = <A, E, R>(self: Effect.Effect<A, E, R>, time: Duration.DurationInput) =>
-  Effect.clockWith((clock) => Effect.withClock(Effect.timeout(Effect.withClock(self, clock), time), Clock.make()))
 
 /** A blob that may be had from another repository instead. */
 export interface Mount {
@@ -173,7 +165,7 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
       // Nor is a connection waited for that takes its time to let go.
       Effect.disconnect,
       Effect.interruptible,
-      (request) => timeout(request, patience),
+      Effect.timeout(patience),
       // In a fiber of its own: what has been interrupted cannot send a request that may be interrupted.
       Effect.forkDaemon,
       Effect.flatMap(Fiber.await),
@@ -184,7 +176,7 @@ const cancel = (session: UploadSession): Effect.Effect<void> =>
 /** Waits for the end of a fiber, but not for longer, whether what waits can be interrupted or not. */
 const awaitWithin = (fiber: Fiber.Fiber<unknown, unknown>, time: Duration.DurationInput) =>
   // Interruptible, or the timeout would wait for what it gives up; a fiber begins as uninterruptible as its parent.
-  Effect.flatMap(Effect.forkDaemon(timeout(Effect.interruptible(Fiber.await(fiber)), time)), Fiber.await)
+  Effect.flatMap(Effect.forkDaemon(Effect.timeout(Effect.interruptible(Fiber.await(fiber)), time)), Fiber.await)
 
 /**
  * A request that carries bytes, and what follows from its answer. When it is interrupted after the last of them went out,

@@ -41,8 +41,6 @@ export interface Answer {
   readonly breakAfter?: number
   /** It comes only after so long. */
   readonly delay?: Duration.DurationInput
-  /** It comes only when this is over. */
-  readonly after?: Effect.Effect<unknown>
   /** Nothing ever comes. */
   readonly hang?: boolean
 }
@@ -129,7 +127,6 @@ export const script = (
             one.complete = one.body.byteLength === request.body.length
           }
           if (given.hang === true) return yield* Effect.never
-          if (given.after !== undefined) yield* given.after
           if (given.delay !== undefined) yield* Effect.sleep(given.delay)
           if (given.breakAfter !== undefined) return yield* reset
           if (given.error !== undefined) return yield* given.error

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -37,10 +36,6 @@ const run = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Exit.Exit<A, E>> 
 const good = <A, E>(effect: Effect.Effect<A, E>) => Effect.flatMap(run(effect), (exit) => Effect.orDie(exit))
 const bad = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.flatMap(run(effect), (exit) => Effect.orDie(Effect.flip(exit)))
-
-/** The interruption under way. No timer of the machine can go off before what is done next. */
-const interrupting = <A, E>(fiber: Fiber.Fiber<A, E>) =>
-  Effect.zipLeft(Effect.fork(Fiber.interrupt(fiber)), Effect.yieldNow())
 
 class ReadError extends Data.TaggedError("ReadError")<{ readonly at: number }> {}
 
@@ -555,8 +550,11 @@ describe("putBlob: failures", () => {
       const fiber = yield* Effect.fork(repository.putBlob(blob, content))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(lines().length, 2)
-      // Nobody moves the clock: what is waited for is not by the caller's.
-      yield* Fiber.interrupt(fiber)
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("299 millis")
+      assert.deepStrictEqual(lines().slice(2), [])
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(interruption)
       assert.deepStrictEqual(lines().slice(2), [`DELETE ${origin}/up/1?s=1`])
     }))
 
@@ -572,23 +570,21 @@ describe("putBlob: failures", () => {
 
   it.effect("cancels nothing when the answer to the whole blob comes soon after the interruption", () =>
     Effect.gen(function*() {
-      const answer = yield* Deferred.make<void>()
-      const { lines, repository } = yield* script([opened(), { ...created, after: Deferred.await(answer) }])
+      const { lines, repository } = yield* script([opened(), { ...created, delay: "200 millis" }])
       const fiber = yield* Effect.fork(repository.putBlob(blob, content))
       yield* TestClock.adjust("50 millis")
-      const interruption = yield* interrupting(fiber)
-      yield* Deferred.succeed(answer, undefined)
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("200 millis")
       assert.isTrue(Exit.isInterrupted(yield* Fiber.join(interruption)))
       assert.strictEqual(lines().length, 2)
     }))
 
   it.effect("cancels at the address in the answer to a chunk that was under way", () =>
     Effect.gen(function*() {
-      const answer = yield* Deferred.make<void>()
       const { lines, repository } = yield* script(
         [
           opened(),
-          { status: 202, headers: { location: "/up/1?s=2" }, after: Deferred.await(answer) },
+          { status: 202, headers: { location: "/up/1?s=2" }, delay: "200 millis" },
           { status: 204 }
         ],
         { config: { hosts: { [registry]: { chunkSize: 4 } } } }
@@ -596,24 +592,18 @@ describe("putBlob: failures", () => {
       const fiber = yield* Effect.fork(repository.putBlob(blob, content))
       yield* TestClock.adjust("50 millis")
       assert.strictEqual(lines().length, 2)
-      const interruption = yield* interrupting(fiber)
-      yield* Deferred.succeed(answer, undefined)
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("200 millis")
       yield* Fiber.join(interruption)
       assert.deepStrictEqual(lines().slice(1), [`PATCH ${origin}/up/1?s=1`, `DELETE ${origin}/up/1?s=2`])
-    }))
-
-  it.effect("does not wait long for the answer that opens a session", () =>
-    Effect.gen(function*() {
-      const { lines, repository } = yield* script([{ hang: true }])
-      const fiber = yield* Effect.fork(repository.putBlob(blob, content))
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.interrupt(fiber)
-      assert.deepStrictEqual(lines(), [`POST ${uploads}`])
     }))
 
   it.effect("does not wait long for a cancellation", () =>
     Effect.gen(function*() {
       const { repository } = yield* script([opened(), said(413, "TOO_LARGE"), { hang: true }])
-      assert.strictEqual((yield* Effect.flip(repository.putBlob(blob, content)))._tag, "UploadInvalid")
+      const fiber = yield* Effect.fork(Effect.flip(repository.putBlob(blob, content)))
+      yield* TestClock.adjust("450 millis")
+      const done = yield* Fiber.poll(fiber)
+      assert.strictEqual(done._tag, "Some")
     }))
 })
