@@ -2,7 +2,6 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -110,9 +109,8 @@ const endAt = Effect.fnUntraced(function*(
   })
   const copying = yield* Effect.fork(copy(step))
   yield* Effect.raceFirst(Deferred.await(reached), Fiber.await(copying))
-  const start = yield* Clock.currentTimeMillis
+  // How long it takes is not asserted: what never ends fails the test.
   yield* Fiber.interrupt(copying)
-  assert.isBelow((yield* Clock.currentTimeMillis) - start, 1000)
 })
 
 const check = Effect.fnUntraced(function*(way: Way, last: number) {
