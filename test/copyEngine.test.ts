@@ -6,6 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import * as Copy from "../src/Copy.js"
@@ -74,6 +75,28 @@ describe("the copy engine", () => {
       const result = yield* Copy.run(from("both"), to)
       assert.strictEqual(result.bytes, plan.bytes.upload)
       assert.strictEqual((yield* Copy.plan(from("both"), to)).outcome, "Skip")
+    }))
+
+  it.effect("plans what is there already, and what comes for the sake of the image", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      const signature = image(["signature"], { subject: both.descriptor, artifactType: "application/x.sig" })
+      yield* seed.putImage(source.repository, signature)
+      const destination = yield* memory("two.test")
+      const { repository } = destination
+      yield* seed.putImage(repository, first)
+      const plan = yield* Copy.plan(from("both"), { repository, tag: "v1" }, { referrers: "direct" })
+      const digests = (wanted: "Exists" | "Push") =>
+        plan.manifests.flatMap(({ action, descriptor: { digest } }) => action === wanted ? [digest] : [])
+      assert.deepStrictEqual(digests("Exists"), [first.manifest.descriptor.digest])
+      assert.sameMembers(
+        digests("Push"),
+        [second.manifest, attestation.manifest, signature.manifest, both].map(({ descriptor }) => descriptor.digest)
+      )
+      source.calls.length = 0
+      const error = yield* Effect.flip(Copy.plan(from("both"), { repository, tag: "no tag" }))
+      assert.strictEqual(error._tag === "CopyError" ? error.cause._tag : error._tag, "InvalidInput")
+      assert.deepStrictEqual(source.calls, [])
     }))
 
   it.effect("tells what happens, the totals first and the result last", () =>
@@ -217,6 +240,9 @@ describe("the copy engine", () => {
       const fresh = yield* memory("three.test")
       yield* Copy.run(from("both"), { repository: fresh.repository, tag: "v1" }, { referrers: "recursive" })
       assert.strictEqual(fresh.writes().at(-1), "putManifest v1")
+      for (const { manifest: { descriptor } } of [signature, over]) {
+        assert.strictEqual((yield* fresh.repository.resolve(descriptor.digest)).digest, descriptor.digest)
+      }
     }))
 
   it.effect("overwrites, keeps or minds what a tag names", () =>
@@ -288,7 +314,12 @@ describe("the copy engine", () => {
       const error = yield* Effect.flip(copy(3))
       assert.deepInclude(error, { _tag: "CopyError", side: "source" })
       assert.strictEqual((yield* Effect.flip(repository.resolve("v1")))._tag, "NotFound")
-      assert.strictEqual((yield* copy(2)).outcome, "Copied")
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => void warnings.push(`${logLevel.label} ${String(message)}`))
+      const result = yield* Effect.provide(copy(2), Logger.replace(Logger.defaultLogger, logger))
+      assert.strictEqual(result.outcome, "Copied")
+      assert.strictEqual(warnings.length, 2)
+      for (const warning of warnings) assert.match(warning, /^WARN the source gave wrong bytes/)
       assert.deepStrictEqual((yield* repository.getManifest("v1")).raw, first.manifest.raw)
     }))
 
@@ -296,12 +327,24 @@ describe("the copy engine", () => {
     Effect.gen(function*() {
       const { from } = yield* setting
       const { repository } = yield* memory("metrics.test")
+      const value = (outcome: string) =>
+        Effect.map(Metric.value(Metric.tagged(RegistryMetrics.blobs, "outcome", outcome)), ({ count }) => count)
+      const counts = Effect.all({ uploaded: value("Uploaded"), existed: value("Existed") })
+      const before = yield* counts
+      const bytes = (registry: string, direction: string) =>
+        RegistryMetrics.bytes.pipe(Metric.tagged("registry", registry), Metric.tagged("direction", direction))
+      const read = Effect.map(Metric.value(bytes("one.test", "download")), ({ count }) => count)
+      const readBefore = yield* read
       const result = yield* Copy.run(from("first"), { repository, tag: "v1" })
-      const bytes = RegistryMetrics.bytes.pipe(
-        Metric.tagged("registry", "metrics.test"),
-        Metric.tagged("direction", "upload")
+      assert.strictEqual((yield* Metric.value(bytes("metrics.test", "upload"))).count, result.bytes)
+      assert.strictEqual((yield* read) - readBefore, result.bytes)
+      yield* Copy.run(from("both"), { repository, tag: "v2" })
+      const after = yield* counts
+      // Three of the first image, then four more; what both images share is there by then.
+      assert.deepStrictEqual(
+        [after.uploaded - before.uploaded, after.existed - before.existed],
+        [7, 1]
       )
-      assert.strictEqual((yield* Metric.value(bytes)).count, result.bytes)
     }))
 
   it.effect("refuses options that make no sense before it asks for anything", () =>
@@ -379,6 +422,42 @@ describe("the copy engine", () => {
       const exit = yield* Effect.exit(Copy.run(from("both"), to, { onEvent: () => Effect.die("no") }))
       assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
     }), 10_000)
+
+  it.effect("is interrupted while it reads a small blob", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      const reading = yield* Deferred.make<void>()
+      const stalled: Repository.Repository = {
+        ...source.repository,
+        readBlob: undefined,
+        getBlob: () => Stream.fromEffect(Effect.zipRight(Deferred.succeed(reading, undefined), Effect.never))
+      }
+      const { repository } = yield* memory("two.test")
+      const fiber = yield* Effect.fork(Copy.run({ ...from("first"), repository: stalled }, { repository, tag: "v1" }))
+      yield* Deferred.await(reading)
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
+    }))
+
+  it.effect("refuses more referrers than can be meant", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      let listed = 0
+      const many: Repository.Repository = {
+        ...source.repository,
+        referrers: () =>
+          Stream.repeatEffect(Effect.sync(() => {
+            listed++
+            return attestation.manifest.descriptor
+          }))
+      }
+      const { repository, writes } = yield* memory("two.test")
+      const error = yield* Effect.flip(
+        Copy.run({ ...from("first"), repository: many }, { repository, tag: "v1" }, { referrers: "direct" })
+      )
+      assert.strictEqual(error._tag === "CopyError" ? error.cause._tag : error._tag, "ManifestInvalid")
+      assert.isAtMost(listed, 10_001)
+      assert.deepStrictEqual(writes(), [])
+    }))
 
   it.effect("follows referrers of referrers no further than there is reason to", () =>
     Effect.gen(function*() {

@@ -87,6 +87,72 @@ describe("a feed", () => {
       assert.strictEqual(seen.reads, 1)
     }))
 
+  it.scoped("leaves behind who keeps the others waiting again and again, each time for less than that", () =>
+    Effect.gen(function*() {
+      const { source } = counted()
+      const seats = yield* make(2, source)
+      const other = yield* Effect.fork(taking(seats[0]))
+      // It takes eight pieces at once, so that the other waits for seven seconds each time.
+      const slow = yield* Effect.fork(Effect.flip(taking(seats[1], Effect.sleep("900 millis"))))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* Fiber.join(slow))._tag, "LeftBehind")
+      assert.isTrue((yield* Fiber.join(other)).equals(whole))
+    }))
+
+  it.scoped("says that a member is left behind when that has cleared up behind itself", () =>
+    Effect.gen(function*() {
+      const { source } = counted()
+      const seats = yield* make(2, source)
+      const other = yield* Effect.fork(taking(seats[0]))
+      const [, second] = seats
+      if (second === undefined) return assert.fail("no seat")
+      let isClear = false
+      const stalled = yield* Effect.fork(Effect.map(
+        Effect.flip(second.take(Effect.onInterrupt(
+          Effect.zipRight(second.enter, Stream.runForEach(second.content, () => Effect.never)),
+          () => Effect.zipRight(Effect.yieldNow(), Effect.sync(() => isClear = true))
+        ))),
+        ({ _tag }) => ({ _tag, isClear })
+      ))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(stalled), { _tag: "LeftBehind", isClear: true })
+      assert.isTrue((yield* Fiber.join(other)).equals(whole))
+    }))
+
+  it.scoped("reads no further for a member that has stopped in the middle and reads by itself", () =>
+    Effect.gen(function*() {
+      const { seen, source } = counted()
+      const [seat] = yield* make(1, source)
+      if (seat === undefined) return assert.fail("no seat")
+      const bytes = yield* seat.take(Effect.gen(function*() {
+        yield* seat.enter
+        yield* Stream.runDrain(Stream.take(seat.content, 3))
+        const all = Chunk.toReadonlyArray(yield* Stream.runCollect(seat.content))
+        // Time for a reader that nobody needs.
+        yield* Effect.repeatN(Effect.yieldNow(), 2000)
+        return Buffer.concat(all)
+      }))
+      assert.isTrue(bytes.equals(whole))
+      assert.strictEqual(seen.reads, 2)
+      assert.isBelow(seen.pieces, count + 30)
+    }))
+
+  it.scoped("does not wait for the room of a member that leaves before it has read", () =>
+    Effect.gen(function*() {
+      const { seen, source } = counted()
+      const [first, second] = yield* make(2, source)
+      const stays = yield* Effect.fork(taking(first))
+      if (second === undefined) return assert.fail("no seat")
+      const gate = yield* Deferred.make<void>()
+      const goes = yield* Effect.fork(second.take(Effect.zipRight(second.enter, Deferred.await(gate))))
+      yield* TestClock.adjust("1 second")
+      assert.isBelow(seen.pieces, 20)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(goes)
+      // By a clock that nobody moves any more.
+      assert.isTrue((yield* Fiber.join(stays)).equals(whole))
+    }))
+
   it.scoped("waits for a single member as long as it takes", () =>
     Effect.gen(function*() {
       const { source } = counted()
@@ -227,6 +293,21 @@ describe("a feed", () => {
       assert.isTrue((yield* Fiber.join(fiber)).equals(whole))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(held.now, 0)
+    }))
+
+  it.scoped("keeps its places while the source waits in the middle of the bytes", () =>
+    Effect.gen(function*() {
+      const { held, hold } = counting()
+      const { source } = counted()
+      const rest = Stream.drain(Stream.fromEffect(Place.rest(Effect.sleep("30 seconds"))))
+      const broken = Stream.concat(Stream.take(source, 3), Stream.concat(rest, Stream.drop(source, 3)))
+      const [seat] = yield* Feed.make({ members: 1, source: broken, slots: hold })
+      const fiber = yield* Effect.fork(taking(seat))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(held, { now: 1, times: 1 })
+      yield* TestClock.adjust("30 seconds")
+      assert.isTrue((yield* Fiber.join(fiber)).equals(whole))
+      assert.strictEqual(held.times, 1)
     }))
 
   it.scoped("gives its places back while all members wait for another try, and only then", () =>
