@@ -7,7 +7,7 @@ import * as Copy from "../src/Copy.js"
 import type { CopyEvent } from "../src/CopyEvent.js"
 import type * as Descriptor from "../src/Descriptor.js"
 import * as Manifest from "../src/Manifest.js"
-import { Denied } from "../src/RegistryError.js"
+import { Denied, ErrorEntry, ManifestInvalid } from "../src/RegistryError.js"
 import * as Repository from "../src/Repository.js"
 import { recorded } from "./utils/recorded.js"
 import { image, index, sample } from "./utils/samples.js"
@@ -211,6 +211,72 @@ describe("a destination that fails", () => {
       // More than are on their way at once.
       const outcomes = yield* copied(6, () => Effect.fail(denied))
       assert.deepStrictEqual(outcomes.map(({ _tag }) => _tag), ["Success", "Failure"])
+    }))
+
+  it.effect("for which an image is read does not stop the reading for the others", () =>
+    Effect.gen(function*() {
+      const source = yield* memory("one.test")
+      for (const each of [one, two]) yield* seed.putImage(source.repository, each)
+      const list = index([one.manifest.descriptor, two.manifest.descriptor])
+      yield* seed.putManifest(source.repository, list, "v1")
+      const all = [yield* memory("two.test"), yield* memory("three.test")]
+      // The images are there, so that they are read only when the index is refused.
+      for (const { repository } of all) for (const each of [one, two]) yield* seed.putImage(repository, each)
+      const reading = yield* Deferred.make<void>()
+      const joined = yield* Deferred.make<void>()
+      const failed = yield* Deferred.make<void>()
+      const slow: Repository.Repository = {
+        ...source.repository,
+        getManifest: (reference, options) => {
+          const manifest = source.repository.getManifest(reference, options)
+          return reference === two.manifest.descriptor.digest
+            ? Effect.zipRight(Deferred.succeed(reading, undefined), Effect.zipRight(Deferred.await(failed), manifest))
+            : manifest
+        }
+      }
+      const isMissing = new ManifestInvalid({
+        resource: "app",
+        reason: "refused",
+        errors: [ErrorEntry.make({ code: "MANIFEST_UNKNOWN" })]
+      })
+      /** A destination that refuses the index the first time, after `before`; `put` is what becomes of an image then. */
+      const refusing = (
+        repository: Repository.Repository,
+        before: Effect.Effect<void>,
+        put: Effect.Effect<unknown, Denied>
+      ): Repository.Repository => {
+        let times = 0
+        return {
+          ...repository,
+          putManifest: (manifest, options) =>
+            Effect.suspend(() => {
+              const stored = repository.putManifest(manifest, options)
+              if (options?.tag === undefined) return Effect.zipRight(put, stored)
+              return times++ === 0 ? Effect.zipRight(before, Effect.fail(isMissing)) : stored
+            })
+        }
+      }
+      const [first, second] = all
+      const wait = Effect.repeatN(Effect.yieldNow(), 100)
+      const denying = refusing(
+        first!.repository,
+        Effect.void,
+        Deferred.await(joined).pipe(
+          Effect.zipRight(wait),
+          Effect.zipRight(Effect.forkDaemon(Effect.zipRight(wait, Deferred.succeed(failed, undefined)))),
+          Effect.zipRight(Effect.fail(denied))
+        )
+      )
+      const good = refusing(
+        second!.repository,
+        Deferred.await(reading),
+        Deferred.succeed(joined, undefined)
+      )
+      const outcomes = yield* Copy.runTo({ repository: slow, reference: "v1" }, [
+        { repository: denying, tag: "v1" },
+        { repository: good, tag: "v1" }
+      ])
+      assert.deepStrictEqual(outcomes.map(({ _tag }) => _tag), ["Failure", "Success"])
     }))
 })
 

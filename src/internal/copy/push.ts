@@ -121,10 +121,6 @@ const doubts = (
 
 /** Sends a blob unless it turns out to be there. */
 const bring = (job: Job, target: Target.Target, blob: Descriptor.Descriptor): Effect.Effect<void, sided.Sided> =>
-  Effect.suspend(() => {
-    const { name, registry, session } = target.repository
-    session.forgetBlob(registry, name, blob.digest)
-    return Effect.map(again(job, target, blob), ({ outcome }) => {
-      if (outcome === "Uploaded") Target.settle(target, blob, outcome)
-    })
+  Effect.map(again(job, target, blob), ({ outcome }) => {
+    if (outcome === "Uploaded") Target.settle(target, blob, outcome)
   })

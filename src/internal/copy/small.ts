@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
@@ -11,6 +10,7 @@ import type * as Descriptor from "../../Descriptor.js"
 import * as bytes from "../bytes.js"
 import type { Job } from "./job.js"
 import type { Way } from "./move.js"
+import * as Shared from "./shared.js"
 import * as sided from "./sided.js"
 import { atHand, count, isSure, isWrong, logReread, type Member, put, recorded, rereads, started } from "./transfer.js"
 
@@ -19,27 +19,16 @@ export const ways = (
   descriptor: Descriptor.Descriptor,
   members: ReadonlyArray<Member>
 ): Effect.Effect<ReadonlyArray<Way>, never, Scope.Scope> =>
-  Effect.map(shared(read(job, descriptor, rereads)), ({ begin, result }) =>
-    members.map((member): Way => {
+  Effect.map(Effect.scope, (scope) => {
+    const { begin, result } = Shared.make(scope, read(job, descriptor, rereads))
+    return members.map((member): Way => {
       const needed = Effect.zipRight(begin, started(job, member))
       // The bytes come while the session is opened, where it is sure that they are needed.
       const stored = isSure(member)
         ? Effect.zipRight(needed, put(member, result, identity))
         : put(member, result, (send) => Effect.zipRight(needed, send))
       return { move: recorded(member, stored), leave: Effect.void }
-    }))
-
-/** An effect that runs once, in a fiber of the scope, from when it is first wanted. */
-const shared = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.map(Effect.all([Effect.scope, Deferred.make<A, E>()]), ([scope, deferred]) => {
-    let hasBegun = false
-    // Uninterruptible: between the mark and the fork, an interruption of one member would leave the others waiting.
-    const begin = Effect.uninterruptible(Effect.suspend(() => {
-      if (hasBegun) return Effect.void
-      hasBegun = true
-      return Effect.forkIn(Effect.intoDeferred(Effect.interruptible(effect), deferred), scope)
-    }))
-    return { begin, result: Effect.zipRight(begin, Deferred.await(deferred)) }
+    })
   })
 
 const read = (

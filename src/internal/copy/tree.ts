@@ -12,6 +12,7 @@ import * as MediaType from "../../MediaType.js"
 import * as limits from "../limits.js"
 import type { Inspection } from "./blobs.js"
 import type { Job } from "./job.js"
+import * as Shared from "./shared.js"
 import * as sided from "./sided.js"
 import * as Target from "./target.js"
 
@@ -32,6 +33,9 @@ export interface Named {
   readonly descriptor: Descriptor.Descriptor
   readonly node: Effect.Effect<Option.Option<Node>, sided.Sided>
 }
+
+/** What an index names: nothing where all targets have it, a manifest, or a blob. */
+type Child = Option.Option<Node | "blob">
 
 /** In what the copy differs from the source; see `subset.ts`. */
 export interface Changes {
@@ -83,19 +87,9 @@ const has = (
 /** `need` is told of each blob below what is copied as soon as it is known. */
 export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: Inspection["need"]): Tree => {
   const budget = limits.makeBudget()
-  const manifests = new Map<Digest.Digest, Effect.Effect<Manifest.Manifest, sided.Sided>>()
-  const nodes = new Map<string, Effect.Effect<Option.Option<Node>>>()
-
-  const once = <K, A, E>(known: Map<K, Effect.Effect<A, E>>, key: K, effect: Effect.Effect<A, E>) =>
-    Effect.suspend(() => {
-      const first = known.get(key)
-      if (first !== undefined) return first
-      return Effect.flatMap(Effect.cached(effect), (cached) => {
-        const flight = known.get(key) ?? cached
-        known.set(key, flight)
-        return flight
-      })
-    })
+  // In fibers of the job, as a target that ends may be the one that asked first.
+  const readOnce = Shared.byKey<Digest.Digest, Manifest.Manifest, sided.Sided>(job.scope)
+  const childOnce = Shared.byKey<string, Child, never>(job.scope)
 
   const children: Tree["children"] = (content) =>
     Manifest.references(content).manifests.filter(({ digest }) => !omitted.has(digest))
@@ -104,8 +98,7 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
     const { digest, mediaType, size } = expected
     const rewritten = rewrittenChildren.get(digest)
     if (rewritten !== undefined) return Effect.succeed(rewritten)
-    const read = once(
-      manifests,
+    const read = readOnce(
       digest,
       job.source.getManifest(digest, { expected }).pipe(
         Effect.tap(({ raw }) => limits.keep(budget, digest, raw.byteLength)),
@@ -156,9 +149,6 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
     }))
   })
 
-  /** What an index names: nothing where all targets have it, a manifest, or a blob. */
-  type Child = Option.Option<Node | "blob">
-
   const child = (
     descriptor: Descriptor.Descriptor,
     targets: ReadonlyArray<Target.Target>,
@@ -177,7 +167,7 @@ export const make = (job: Job, { omitted, rewrittenChildren }: Changes, need: In
       return Option.some("blob")
     })
     // For whom it is asked is a part of the question.
-    return once(nodes, [descriptor.digest, isPart, ...targets.map(({ id }) => id)].join(" "), read)
+    return childOnce([descriptor.digest, isPart, ...targets.map(({ id }) => id)].join(" "), read)
   }
 
   const inside = Effect.fnUntraced(function*(
