@@ -102,6 +102,24 @@ describe("ImageLayout", () => {
       assert.deepStrictEqual(yield* listOf(layout.tags), ["latest"])
     }).pipe(Effect.provide(NodeContext.layer)))
 
+  it.scoped("refuses a change after which the index could not be read any more", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const { directory, layout } = yield* fresh
+      yield* push(layout, one)
+      const full = Array.from({ length: 100_000 }, (_, n) => ({
+        ...one.manifest.descriptor,
+        annotations: { "org.opencontainers.image.ref.name": `t${n}` }
+      }))
+      yield* fs.writeFileString(`${directory}/index.json`, JSON.stringify({ schemaVersion: 2, manifests: full }))
+      const error = yield* Effect.flip(layout.putManifest(one.manifest, { tag: "one-more" }))
+      assert.strictEqual(error._tag, "StorageError")
+      assert.include(error.message, "more than 100000 entries")
+      assert.deepStrictEqual(yield* layout.resolve("t5"), one.manifest.descriptor)
+      // What does not make it larger is still done.
+      yield* layout.putManifest(one.manifest, { tag: "t5" })
+    }).pipe(Effect.provide(NodeContext.layer)))
+
   it.scoped("loses no tag when many are written at once, over two repositories of one directory", () =>
     Effect.gen(function*() {
       const { directory, layout } = yield* fresh

@@ -67,7 +67,7 @@ const backslash = 0x5c
  * What there is too much of. Of a document that is JSON it counts exactly, except that what is empty counts as one; of any
  * other it counts at least what a parser gets through before it gives up.
  */
-const excessOf = (bytes: Uint8Array, bounds: Bounds): string | undefined => {
+export const excessOf = (bytes: Uint8Array, bounds: Bounds): string | undefined => {
   const entries = new Uint32Array(maxDepth + 1)
   let depth = 0
   let values = 0

@@ -12,7 +12,7 @@ import * as Descriptor from "../Descriptor.js"
 import type * as Digest from "../Digest.js"
 import * as MediaType from "../MediaType.js"
 import { StorageError } from "../RegistryError.js"
-import { layoutBounds, readJson } from "./json.js"
+import { excessOf, layoutBounds, readJson } from "./json.js"
 import type { LayoutFiles } from "./layoutFiles.js"
 import { isTag } from "./names.js"
 import { decodeWire } from "./schema.js"
@@ -32,6 +32,7 @@ export interface Index {
 }
 
 const limit = 64 * 1024 * 1024
+const tooLarge = `it is larger than ${limit} bytes`
 const decodeDescriptor = decodeWire(Descriptor.Descriptor)
 
 const entryOf = (raw: unknown): Entry => {
@@ -50,7 +51,7 @@ const readFile = (files: LayoutFiles, path: string): Effect.Effect<unknown, Stor
   Effect.gen(function*() {
     const size = yield* files.sizeOf(path)
     if (size === undefined) return undefined
-    if (size > limit) return yield* new StorageError({ path, reason: `it is larger than ${limit} bytes` })
+    if (size > limit) return yield* new StorageError({ path, reason: tooLarge })
     const content = yield* Effect.mapError(
       files.fs.readFile(path),
       (error) => new StorageError({ path, reason: error.message })
@@ -75,8 +76,7 @@ export const read = (files: LayoutFiles): Effect.Effect<Index | undefined, Stora
     return { raw, entries: manifests.map(entryOf) }
   })
 
-const utf8 = (content: unknown): Stream.Stream<Uint8Array> =>
-  Stream.make(new TextEncoder().encode(JSON.stringify(content)))
+const utf8 = (content: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(content))
 
 /** R-216: what is new is in its place before the index names it, and the index is replaced in one step. */
 export const write = (
@@ -87,10 +87,15 @@ export const write = (
   Effect.gen(function*() {
     const version = files.join("oci-layout")
     if ((yield* files.sizeOf(version)) === undefined) {
-      yield* files.write(version, utf8({ imageLayoutVersion: "1.0.0" }))
+      yield* files.write(version, Stream.make(utf8({ imageLayoutVersion: "1.0.0" })))
     }
     const raw = index?.raw ?? { schemaVersion: 2, mediaType: MediaType.ociIndex }
-    yield* files.write(files.join("index.json"), utf8({ ...raw, manifests: entries.map((entry) => entry.raw) }))
+    const path = files.join("index.json")
+    const content = utf8({ ...raw, manifests: entries.map((entry) => entry.raw) })
+    // What could not be read again is not written: the layout would be lost.
+    const excess = content.byteLength > limit ? tooLarge : excessOf(content, layoutBounds)
+    if (excess !== undefined) return yield* new StorageError({ path, reason: `with this change ${excess}` })
+    yield* files.write(path, Stream.make(content))
   })
 
 /** The entry for a manifest, under a tag or none. */
