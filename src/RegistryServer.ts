@@ -307,7 +307,8 @@ export const storageMemory: (registry?: string) => Effect.Effect<Storage> = memo
  *
  * Fails with `StorageError` when the directory cannot be made, is a file, or is in use by another registry. The file `.lock`
  * in it names the process that uses it. If that process was killed, the next registry on the same host takes the lock over.
- * From another host, or another container, nobody can tell whether the process still runs: remove the file by hand.
+ * Another host or container cannot see whether the process still runs: there, remove the file by hand. That is also the case
+ * in a container that was restarted.
  *
  * @since 0.1.0
  * @category constructors

@@ -3,7 +3,8 @@
  *
  * The lock is a file that names the process that holds it. Nothing removes it when that process is killed, so it is
  * checked whether the process still runs. Its number alone does not tell, as numbers are given out again, in a container
- * at every start; where the system says when a process started (Linux), that must fit too.
+ * at every start; where the system says when a process started (Linux), that must fit too. Containers may share a host
+ * name and still not see each other's processes, so what runs in another PID namespace is taken to run.
  *
  * @internal
  */
@@ -24,7 +25,9 @@ class Holder extends Schema.Class<Holder>("effect-oci/server/Holder")({
   pid: Schema.Int.pipe(Schema.positive()),
   host: Schema.String,
   /** Boot and time in it at which the process started, where the system tells. */
-  started: Schema.optional(Schema.String)
+  started: Schema.optional(Schema.String),
+  /** In which the process has its number, where the system has PID namespaces. */
+  namespace: Schema.optional(Schema.String)
 }) {}
 
 const Content = Schema.parseJson(Holder)
@@ -40,6 +43,9 @@ const startOf = (fs: FileSystem.FileSystem, pid: number): Effect.Effect<string |
     }
   ).pipe(Effect.orElseSucceed(() => undefined))
 
+const namespaceOf = (fs: FileSystem.FileSystem): Effect.Effect<string | undefined> =>
+  Effect.orElseSucceed(fs.readLink("/proc/self/ns/pid"), () => undefined)
+
 const exists = (pid: number): boolean => {
   try {
     return process.kill(pid, 0)
@@ -49,9 +55,13 @@ const exists = (pid: number): boolean => {
   }
 }
 
-/** Whether the process runs; of one on another host nothing can be known, so it is taken to. */
-const isRunning = (fs: FileSystem.FileSystem, holder: Holder): Effect.Effect<boolean> => {
-  if (holder.host !== hostname()) return Effect.succeed(true)
+/** Whether processes of the one can be seen by the other. */
+const isVisible = (holder: Holder, own: Holder): boolean =>
+  holder.host === own.host && holder.namespace === own.namespace
+
+/** Whether the process runs; of one that cannot be seen from here nothing can be known, so it is taken to. */
+const isRunning = (fs: FileSystem.FileSystem, holder: Holder, own: Holder): Effect.Effect<boolean> => {
+  if (!isVisible(holder, own)) return Effect.succeed(true)
   if (!exists(holder.pid)) return Effect.succeed(false)
   return Effect.map(
     startOf(fs, holder.pid),
@@ -68,11 +78,13 @@ export const hold = (
   Effect.gen(function*() {
     const failed = Effect.mapError(storageError(lock))
     const started = yield* startOf(fs, process.pid)
+    const namespace = yield* namespaceOf(fs)
     const own = Holder.make({
       id: randomUUID(),
       pid: process.pid,
       host: hostname(),
-      ...(started === undefined ? {} : { started })
+      ...(started === undefined ? {} : { started }),
+      ...(namespace === undefined ? {} : { namespace })
     })
     const aside = `${lock}-${own.id}`
     const discard = Effect.ignore(fs.remove(aside, { force: true }))
@@ -112,12 +124,13 @@ export const hold = (
         return refusal(`its lock ${lock} cannot be read`, "If no registry runs there, remove that file")
       }
       const { host, pid } = holder.value
-      return Effect.flatMap(isRunning(fs, holder.value), (running) =>
+      const where = host === own.host ? `in another container of ${host}` : `on ${host}`
+      return Effect.flatMap(isRunning(fs, holder.value, own), (running) =>
         !running
           ? Effect.void
-          : host === hostname()
+          : isVisible(holder.value, own)
           ? refusal(`process ${pid} of this host`, "End that one, or give each a directory of its own")
-          : refusal(`process ${pid} on ${host}`, `If that one is gone, remove ${lock}`))
+          : refusal(`process ${pid} ${where}`, `If that one is gone, remove ${lock}`))
     }
 
     /** Takes a lock away that was judged by its text. If another one is there by now, it goes back. */

@@ -102,6 +102,15 @@ describe("server/directoryStorage: one registry for a directory", () => {
       assert.strictEqual(far.path, directory)
       assert.include(far.reason, `process 1 on not-${hostname()}`)
       assert.include(far.reason, lock)
+      // Containers may share a host name: a number says nothing of a process of another one.
+      const { pid } = spawnSync(process.execPath, ["--version"])
+      yield* fs.writeFileString(
+        lock,
+        JSON.stringify({ id: "x", pid, host: hostname(), namespace: "pid:[1]", started: "long ago" })
+      )
+      const hidden = yield* refused
+      assert.include(hidden.reason, `process ${pid} in another container of ${hostname()}`)
+      assert.include(hidden.reason, lock)
       for (
         const content of ["", "{", "null", "{\"pid\":\"1\"}", JSON.stringify({ id: "x", pid: -1, host: hostname() })]
       ) {
