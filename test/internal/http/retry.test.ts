@@ -92,6 +92,43 @@ describe("retry", () => {
       }
     }))
 
+  it.effect("waits before each try for as long as it said", () =>
+    Effect.gen(function*() {
+      const delays: Array<number> = []
+      const { log, transport } = scripted((_, count) => count < 3 ? { status: 503 } : { status: 200 })
+      const { execute } = yield* transport({
+        onRetry: ({ delay }) => Effect.sync(() => delays.push(Duration.toMillis(delay)))
+      })
+      const fiber = yield* Effect.fork(Effect.scoped(execute(get("example.com"))))
+      for (const tries of [1, 2]) {
+        yield* TestClock.adjust(0)
+        assert.strictEqual(log.length, tries)
+        const delay = delays.at(-1) ?? 0
+        yield* TestClock.adjust(delay - 1)
+        assert.strictEqual(log.length, tries)
+        yield* TestClock.adjust(1)
+        assert.strictEqual(log.length, tries + 1)
+      }
+      assert.strictEqual((yield* Fiber.join(fiber)).status, 200)
+    }))
+
+  it.effect("waits 24 seconds at most, however many tries there are", () =>
+    Effect.gen(function*() {
+      const { retries } = yield* run([{ status: 503 }], {}, { retries: 12 })
+      const delays = retries.map((retry) => Duration.toMillis(retry.delay))
+      assert.strictEqual(delays.length, 12)
+      for (const delay of delays.slice(6)) {
+        assert.isAtLeast(delay, 16_000 - 1)
+        assert.isAtMost(delay, 24_000 + 1)
+      }
+    }))
+
+  it.effect("does not wait as long for all requests that failed at the same time", () =>
+    Effect.gen(function*() {
+      const runs = yield* Effect.forEach([1, 2, 3, 4, 5], () => run([{ status: 503 }, ok]))
+      assert.isAbove(new Set(runs.map(({ retries }) => Duration.toMillis(retries[0]?.delay ?? 0))).size, 1)
+    }))
+
   it.effect("takes another number, or another schedule", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* run([{ status: 503 }], {}, { retries: 0 })).tries, 1)
@@ -110,6 +147,14 @@ describe("retry", () => {
         ok
       ])
       assert.deepStrictEqual(retries.map((retry) => Duration.toMillis(retry.delay)), [17_000, 30_000, 5500])
+    }))
+
+  it.effect("waits for longer than Retry-After says where its own schedule does", () =>
+    Effect.gen(function*() {
+      const after = (seconds: string): Reply => ({ status: 503, headers: { "retry-after": seconds } })
+      const retry = Schedule.intersect(Schedule.spaced("3 seconds"), Schedule.recurs(6))
+      const { retries } = yield* run([after("1"), after("17"), after("2"), ok], {}, { retry })
+      assert.deepStrictEqual(retries.map((one) => Duration.toMillis(one.delay)), [3000, 17_000, 3000])
     }))
 
   it.effect("does not wait for longer than allowed, and says what was asked for", () =>
@@ -137,12 +182,17 @@ describe("retry", () => {
   it.effect("is logged, without the query", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
-      const logger = Logger.make(({ message }) => lines.push(String(message)))
+      const about: Array<unknown> = []
+      const logger = Logger.make(({ annotations, message }) => {
+        lines.push(String(message))
+        about.push(Object.fromEntries(annotations))
+      })
       yield* run([{ status: 503 }, ok], { url: "/v2/x?sig=SECRET" }).pipe(
         Effect.provide(Logger.replace(Logger.defaultLogger, logger))
       )
       assert.strictEqual(lines.length, 1)
       assert.match(lines[0] ?? "", /^GET https:\/\/example\.com\/v2\/x was answered 503; next try in 0\.\d s$/)
+      assert.deepStrictEqual(about, [{ registry: "example.com", attempt: 1 }])
     }))
 
   it.effect("is not for what the body's own source fails with, even when that is a transport error", () =>
