@@ -172,7 +172,7 @@ const begun = <E>(
         return next
       })
     )
-    return Stream.fromPull(Effect.uninterruptible(run))
+    return Stream.fromPull(run)
   })
 
 /**

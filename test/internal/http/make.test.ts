@@ -40,10 +40,10 @@ const body = (parts: ReadonlyArray<string>, then: "end" | "break" | "stall"): Re
 }
 
 /** An answer with so many bytes every fifteen seconds, without an end. */
-const dripping = (bytes: number): Effect.Effect<Reply> =>
+const dripping = (bytes: number, status = 200): Effect.Effect<Reply> =>
   Effect.map(
     Stream.toReadableStreamEffect(Stream.repeatEffect(Effect.as(Effect.sleep("15 seconds"), new Uint8Array(bytes)))),
-    (body) => ({ status: 200, body })
+    (body) => ({ status, body })
   )
 
 describe("an answer", () => {
@@ -93,34 +93,73 @@ describe("an answer", () => {
       assert.deepStrictEqual(failures, [["TooLarge", 5000], ["TooLarge", 5000], ["Reset", undefined]])
     }))
 
-  it.scoped("with an endless error body is the error of its status all the same", () =>
+  for (const headers of [{}, { "content-length": "10000000" }]) {
+    it.scoped(`with a large error body and ${inspect(headers)} is the error of its status, and is not read to its end`, () =>
+      Effect.gen(function*() {
+        let given = 0
+        const large = new ReadableStream<Uint8Array>({
+          pull: (controller) => {
+            given += 65536
+            if (given > 10_000_000) controller.close()
+            else controller.enqueue(new Uint8Array(65536))
+          }
+        })
+        const { transport } = scripted(() => ({ status: 400, body: large, headers }))
+        const { execute } = yield* transport()
+        assert.strictEqual((yield* Effect.flip(execute(get("example.com"))))._tag, "UnexpectedStatus")
+        assert.isAtMost(given, 2 * 1024 * 1024)
+      }))
+  }
+
+  for (const [what, then] of [["breaks off", "break"], ["does not come", "stall"]] as const) {
+    it.scoped(`that is a refusal is one also when its body ${what}`, () =>
+      Effect.gen(function*() {
+        const challenge = { "www-authenticate": "Basic realm=\"r\"" }
+        const headers = { "content-length": "10" }
+        const { log, transport } = scripted((seen) =>
+          seen.headers["authorization"] === undefined
+            ? { status: 401, headers: { ...headers, ...challenge }, body: body(["{"], then) }
+            : { status: 404, headers, body: body(["{"], then) }
+        )
+        const { execute } = yield* transport({}, { "example.com": Credentials.basic("u", Redacted.make("p")) })
+        const fiber = yield* Effect.fork(Effect.flip(execute(get("example.com"))))
+        yield* TestClock.adjust("1 minutes")
+        assert.deepInclude(yield* Fiber.join(fiber), { _tag: "UnexpectedStatus", status: 404 })
+        assert.strictEqual(log.length, 2)
+      }))
+  }
+
+  it.scoped("whose refusal comes ever so slowly is told after an idle time-out", () =>
     Effect.gen(function*() {
-      const endless = new ReadableStream<Uint8Array>({
-        pull: (controller) => controller.enqueue(new Uint8Array(65536))
-      })
-      const { transport } = scripted(() => ({ status: 400, body: endless }))
+      const { transport } = scripted(() => dripping(200_000, 404))
       const { execute } = yield* transport()
-      assert.strictEqual((yield* Effect.flip(execute(get("example.com"))))._tag, "UnexpectedStatus")
+      const fiber = yield* Effect.fork(Effect.flip(execute(get("example.com"))))
+      yield* TestClock.adjust("20 seconds")
+      assert.deepInclude(yield* Fiber.join(fiber), { _tag: "UnexpectedStatus", status: 404 })
     }))
 
-  it.scoped("whose buffered body breaks is fetched again", () =>
-    Effect.gen(function*() {
-      const { log, transport } = scripted((_, count) => ({
-        status: 200,
-        body: body(["he", "llo"], count === 1 ? "break" : "end")
-      }))
-      const { execute } = yield* transport()
-      const fiber = yield* Effect.fork(execute(get("example.com", { buffer: 100 })))
-      yield* TestClock.adjust("1 minutes")
-      const response = yield* Fiber.join(fiber)
-      assert.strictEqual(utf8(yield* response.bytes(100)), "hello")
-      assert.strictEqual(yield* Stream.runFold(response.stream, 0, (sum, part) => sum + part.length), 5)
-      assert.strictEqual((yield* Effect.flip(response.bytes(4))).reason, "TooLarge")
-      assert.strictEqual(log.length, 2)
-      const tooLarge = yield* Effect.flip(execute(get("example.com", { buffer: 4 })))
-      assert.strictEqual((tooLarge as TransportError).reason, "TooLarge")
-      assert.strictEqual(log.length, 3)
-    }))
+  it.scoped.each([{}, { "content-length": "5" }])(
+    "whose buffered body breaks is fetched again, with %o",
+    (headers) =>
+      Effect.gen(function*() {
+        const { log, transport } = scripted((_, count) => ({
+          status: 200,
+          headers,
+          body: body(["he", "llo"], count === 1 ? "break" : "end")
+        }))
+        const { execute } = yield* transport()
+        const fiber = yield* Effect.fork(execute(get("example.com", { buffer: 100 })))
+        yield* TestClock.adjust("1 minutes")
+        const response = yield* Fiber.join(fiber)
+        assert.strictEqual(utf8(yield* response.bytes(100)), "hello")
+        assert.strictEqual(yield* Stream.runFold(response.stream, 0, (sum, part) => sum + part.length), 5)
+        assert.strictEqual((yield* Effect.flip(response.bytes(4))).reason, "TooLarge")
+        assert.strictEqual(log.length, 2)
+        const tooLarge = yield* Effect.flip(execute(get("example.com", { buffer: 4 })))
+        assert.strictEqual((tooLarge as TransportError).reason, "TooLarge")
+        assert.strictEqual(log.length, 3)
+      })
+  )
 })
 
 describe("the watchdog", () => {
@@ -184,6 +223,23 @@ describe("the watchdog", () => {
       yield* TestClock.adjust("1 hours")
       assert.strictEqual((yield* Fiber.poll(slow))._tag, "None")
       yield* Fiber.interrupt(slow)
+    }))
+
+  it.scoped("gives a small body the time that its bytes may take, and ends it then", () =>
+    Effect.gen(function*() {
+      const { transport } = scripted(() => ({
+        status: 200,
+        headers: { "content-length": "60000" },
+        body: body(["a"], "stall")
+      }))
+      const { execute } = yield* transport({ retries: 0 })
+      const fiber = yield* Effect.fork(Effect.flip(execute(get("example.com", { buffer: 100_000 }))))
+      yield* TestClock.adjust("25999 millis")
+      assert.strictEqual((yield* Fiber.poll(fiber))._tag, "None")
+      yield* TestClock.adjust("1 millis")
+      const error = (yield* Fiber.join(fiber)) as TransportError
+      assert.strictEqual(error.reason, "Timeout")
+      assert.include(error.description, "while reading the body")
     }))
 
   it.scoped("ends a token answer that drips, for all who wait for the token, and gets another", () =>

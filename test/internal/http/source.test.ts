@@ -19,11 +19,12 @@ import { coded, get } from "./scripted.js"
 
 const contentType = "application/octet-stream"
 
-/** A transport over a client that does this with the bytes of a request. */
+/** A transport over a client that does this with the bytes of a request, and answers with the status that comes of it. */
 const over = (
   take: (
     bytes: Stream.Stream<Uint8Array, unknown>,
-    request: HttpClientRequest
+    request: HttpClientRequest,
+    signal: AbortSignal
   ) => Effect.Effect<number, HttpClientError>,
   options: RegistryConfig.Options = {}
 ) =>
@@ -33,10 +34,11 @@ const over = (
       Layer.orDie(Credentials.layerHosts({})),
       Layer.succeed(
         HttpClient.HttpClient,
-        HttpClient.make((request) =>
+        HttpClient.make((request, _, signal) =>
           Effect.map(
-            take(request.body._tag === "Stream" ? request.body.stream : Stream.empty, request),
-            (status) => HttpClientResponse.fromWeb(request, new Response(null, { status }))
+            take(request.body._tag === "Stream" ? request.body.stream : Stream.empty, request, signal),
+            (status) =>
+              HttpClientResponse.fromWeb(request, new Response(null, { status, headers: { "content-length": "0" } }))
           )
         )
       )
@@ -59,6 +61,13 @@ describe("the source of an upload", () => {
       const { execute } = yield* over(() => Effect.sync(() => (sent++, 201)))
       assert.strictEqual(yield* Effect.flip(execute(put(Stream.fail("disk" as const)))), "disk")
       assert.strictEqual(sent, 0)
+    }))
+
+  it.scoped("fails the request also where the registry takes what came before for all of it", () =>
+    Effect.gen(function*() {
+      const { execute } = yield* over((content) => Effect.as(Effect.exit(Stream.runDrain(content)), 201))
+      const content = Stream.concat(Stream.make(new Uint8Array(1)), Stream.fail("disk" as const))
+      assert.strictEqual(yield* Effect.flip(execute(put(content))), "disk")
     }))
 
   it.scoped("is sent as it is, also when large pieces of it are cut", () =>
@@ -85,6 +94,30 @@ describe("the source of an upload", () => {
       const { execute } = yield* over((content) => Effect.as(drained(Stream.take(content, 1)), 413))
       assert.strictEqual((yield* Effect.flip(execute(put(source))))._tag, "UnexpectedStatus")
       assert.strictEqual(open, 0)
+    }))
+
+  it.scoped("is read no further when the registry has answered, and its connection is let go of", () =>
+    Effect.gen(function*() {
+      let read = 0
+      const source = Stream.repeatEffect(
+        Effect.as(Effect.zipRight(Effect.sleep("1 seconds"), Effect.sync(() => read++)), new Uint8Array(1))
+      )
+      const { call } = yield* over((content, _, signal) => {
+        const aborted = Effect.async<void>((resume) =>
+          signal.addEventListener("abort", () => resume(Effect.void), { once: true })
+        )
+        const going = Effect.raceFirst(drained(content), aborted)
+        return Effect.as(
+          Effect.zipRight(Effect.forkDaemon(Effect.interruptible(going)), Effect.sleep("5 seconds")),
+          413
+        )
+      })
+      const fiber = yield* Effect.fork(Effect.flip(call(put(source))))
+      yield* TestClock.adjust("6 seconds")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "UnexpectedStatus")
+      const before = read
+      yield* TestClock.adjust("1 minutes")
+      assert.strictEqual(read, before)
     }))
 
   it.scoped("is not closed in the middle of a read when the request is interrupted", () =>
