@@ -62,9 +62,8 @@ export const watched = (
     return Effect.matchCauseEffect(next, {
       onFailure: (cause) => {
         pace.end(clock.unsafeCurrentTimeMillis())
-        if (reason !== undefined && !Cause.isInterruptedOnly(cause)) {
-          return Effect.fail(Option.some(stalled(about, reason, "reading the body")))
-        }
+        // Whatever a client makes of being aborted.
+        if (reason !== undefined) return Effect.fail(Option.some(stalled(about, reason, "reading the body")))
         return Effect.failCause(
           Cause.map(cause, Option.map((error) => fromPlatform(about.method, about.url, error)))
         )

@@ -1,11 +1,16 @@
 /** What is left of the body of an answer, and of what watched it, when nobody wants more of it. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import * as Credentials from "../../../src/Credentials.js"
+import { makeTransport } from "../../../src/internal/http/make.js"
 import { get, type Reply, scripted } from "./scripted.js"
 
 /** A body of so many parts of so many bytes, and how many of them were asked for. */
@@ -58,6 +63,32 @@ describe("a body that was read", () => {
       yield* Effect.withClock(part, clock)
       yield* TestClock.adjust("1 minutes")
       assert.strictEqual(timers(), 0)
+    }))
+})
+
+describe("a body that stalls", () => {
+  it.scoped("is a time-out, whatever the client makes of being aborted", () =>
+    Effect.gen(function*() {
+      // Its stream ends as an interrupted one.
+      const client = HttpClient.make((request, _, signal) =>
+        Effect.sync(() => {
+          const stream = Stream.fromEffect(
+            Effect.async<Uint8Array>((resume) =>
+              signal.addEventListener("abort", () => resume(Effect.interrupt), { once: true })
+            )
+          )
+          const response = HttpClientResponse.fromWeb(request, new Response("x"))
+          return Object.defineProperty(Object.create(response), "stream", { value: stream }) as typeof response
+        })
+      )
+      const { execute } = yield* makeTransport().pipe(
+        Effect.provideService(HttpClient.HttpClient, client),
+        Effect.provide(Layer.orDie(Credentials.layerHosts({})))
+      )
+      const response = yield* execute(get("example.com"))
+      const fiber = yield* Effect.fork(Effect.flip(response.bytes(10)))
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual((yield* Fiber.join(fiber)).reason, "Timeout")
     }))
 })
 
