@@ -228,8 +228,8 @@ const unusable = (wanted: Wanted, shown: string, why: string): CredentialsError 
   })
 
 /**
- * The error for what the token server refused. A 404 of it must not be taken for one of the registry's, so whatever is
- * not about the credentials, the rate or the server itself is a `CredentialsError`.
+ * The error for what the token server refused for good. A 404 of it must not be taken for one of the registry's, so
+ * whatever is not about the credentials or the server itself is a `CredentialsError`.
  */
 const refusedError = (wanted: Wanted, refusal: Refusal): RegistryError => {
   const tried = credentials.describe(wanted.credential)
@@ -239,7 +239,7 @@ const refusedError = (wanted: Wanted, refusal: Refusal): RegistryError => {
     const { errors, method, shown } = refusal
     return new Unauthorized({ method, url: shown, status, errors, credentials: tried })
   }
-  return status === 401 || status === 403 || status === 429 || status >= 500
+  return status === 401 || status === 403 || status >= 500
     ? toError(refusal, tried)
     : unusable(wanted, refusal.shown, `is ${status}${refusal.errors.map((entry) => `, ${entry.code}`).join("")}`)
 }

@@ -7,6 +7,7 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Limiter from "../../../src/internal/http/limiter.js"
+import { CurrentPlace, type Place } from "../../../src/internal/place.js"
 import type { Places } from "../../../src/internal/pool.js"
 import { byTurns } from "../../utils/turns.js"
 import { get, scripted } from "./scripted.js"
@@ -77,6 +78,40 @@ describe("limiter", () => {
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.joinAll([...small, big])
       assert.deepStrictEqual(limiter.places().small, free(2))
+    }))
+
+  it.effect("keeps to the longest of its pauses, also when that is asked for while others wait", () =>
+    Effect.gen(function*() {
+      const limiter = make(2)
+      const late = yield* Effect.fork(
+        limiter.request(true, (tell) => Effect.zipRight(Effect.sleep("5 seconds"), tell(tooMany(30))))
+      )
+      yield* Effect.yieldNow()
+      yield* limiter.request(true, (tell) => Effect.zipRight(tell(tooMany(10)), tell(tooMany(1))))
+      const held = yield* Effect.fork(limiter.request(true, () => Effect.void))
+      for (const seconds of [5, 5, 24]) {
+        yield* TestClock.adjust(Duration.seconds(seconds))
+        assert.strictEqual((yield* Fiber.poll(held))._tag, "None")
+      }
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.joinAll([late, held])
+    }))
+
+  it.effect("lets others have the place of a transfer during a pause, and not that of a small request", () =>
+    Effect.gen(function*() {
+      const limiter = make(2)
+      yield* limiter.request(true, (tell) => tell(tooMany(30)))
+      const resting: Array<boolean> = []
+      for (const isSmall of [true, false]) {
+        let rests = false
+        const place: Place = { rest: (wait) => Effect.zipRight(Effect.sync(() => rests = true), wait) }
+        yield* Effect.fork(
+          Effect.provideService(limiter.request(isSmall, () => Effect.void), CurrentPlace, place)
+        )
+        yield* TestClock.adjust("1 second")
+        resting.push(rests)
+      }
+      assert.deepStrictEqual(resting, [false, true])
     }))
 
   it.effect("does not wait longer than is waited for at all", () =>

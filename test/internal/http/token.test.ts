@@ -165,6 +165,14 @@ describe("an identity token", () => {
       assert.deepStrictEqual(noGet, [["POST", "GET"], ["POST"], ["POST"]])
     }))
 
+  it.effect("is sent by either way again where neither was there", () =>
+    Effect.gen(function*() {
+      const methods = yield* three((seen, count) =>
+        count <= 2 ? { status: 404 } : seen.method === "POST" ? { status: 400 } : good
+      )
+      assert.deepStrictEqual(methods, [["POST", "GET"], ["POST", "GET"], ["GET"]])
+    }))
+
   it.effect("is not handed on by a redirect", () =>
     Effect.gen(function*() {
       const { asked, result } = yield* run(
@@ -193,20 +201,27 @@ describe("answers of a token server", () => {
       }
     }))
 
-  const bad: ReadonlyArray<readonly [string, Reply]> = [
-    ["no token", { status: 200, body: "{}" }],
-    ["no JSON", { status: 200, body: "<html>" }],
-    ["no object", { status: 200, body: "[]" }],
-    ["a token of another type", { status: 200, body: "{\"token\":17}" }],
-    ["a name of ours", { status: 200, body: "{\"_tag\":\"Refused\"}" }],
-    ["a token with a line break", { status: 200, body: "{\"token\":\"a\\nb\"}" }],
-    ["404, which is not the registry's", { status: 404 }]
+  const server = "the answer of the token server https://auth.example.com/t"
+  const bad: ReadonlyArray<readonly [string, Reply, string]> = [
+    ["no token", { status: 200, body: "{}" }, `${server} holds no token`],
+    ["no JSON", { status: 200, body: "<html>" }, `${server} is no JSON object`],
+    ["no object", { status: 200, body: "[]" }, `${server} is no JSON object`],
+    ["a token of another type", { status: 200, body: "{\"token\":17}" }, `${server} holds no token`],
+    ["a name of ours", { status: 200, body: "{\"_tag\":\"Refused\"}" }, `${server} holds no token`],
+    ["a token with a line break", { status: 200, body: "{\"token\":\"a\\nb\"}" }, "token"],
+    ["400, which is about no identity token", { status: 400 }, `${server} is 400`],
+    ["404, which is not the registry's", {
+      status: 404,
+      body: "{\"errors\":[{\"code\":\"NAME_UNKNOWN\"}]}"
+    }, `${server} is 404, NAME_UNKNOWN`]
   ]
-  for (const [name, reply] of bad) {
+  for (const [name, reply, why] of bad) {
     it.effect(`are of no use: ${name}`, () =>
       Effect.gen(function*() {
         const { result } = yield* run(() => reply)
-        assert.strictEqual(result._tag === "Left" ? result.left._tag : "", "CredentialsError")
+        const error = result._tag === "Left" ? result.left : undefined
+        assert.deepInclude(error, { _tag: "CredentialsError", registry: "example.com" })
+        assert.include(error?.message, why)
       }))
   }
 
@@ -244,9 +259,9 @@ describe("answers of a token server", () => {
 
   for (
     const [status, tag] of [[401, "Unauthorized"], [403, "Denied"], [429, "RateLimited"], [
-      502,
+      501,
       "UnexpectedStatus"
-    ]] as const
+    ], [502, "UnexpectedStatus"]] as const
   ) {
     it.effect(`are errors of their own: ${status}`, () =>
       Effect.gen(function*() {

@@ -74,6 +74,17 @@ describe("a watchdog", () => {
       assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
     }))
 
+  it.effect("ends what its caller is interrupted in", () =>
+    Effect.gen(function*() {
+      const { guard } = Watchdog.make(1000)
+      let ended = false
+      const effect = Effect.onInterrupt(Effect.never, () => Effect.sync(() => ended = true))
+      const fiber = yield* Effect.fork(guard(effect, () => 60_000))
+      yield* TestClock.adjust("10 millis")
+      yield* Fiber.interrupt(fiber)
+      assert.isTrue(ended)
+    }))
+
   it.live("leaves no timer behind, which would keep the process from ending", () =>
     Effect.gen(function*() {
       let timers = 0
