@@ -74,15 +74,16 @@ describe("a watchdog", () => {
       assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
     }))
 
-  it.effect("ends what its caller is interrupted in", () =>
+  it.effect("has ended it before its caller, when that is interrupted, clears up", () =>
     Effect.gen(function*() {
       const { guard } = Watchdog.make(1000)
-      let ended = false
-      const effect = Effect.onInterrupt(Effect.never, () => Effect.sync(() => ended = true))
-      const fiber = yield* Effect.fork(guard(effect, () => 60_000))
+      const events: Array<string> = []
+      const note = (event: string) => Effect.sync(() => events.push(event))
+      const effect = Effect.onInterrupt(Effect.never, () => note("ended"))
+      const fiber = yield* Effect.fork(Effect.ensuring(guard(effect, () => 60_000), note("cleared up")))
       yield* TestClock.adjust("10 millis")
       yield* Fiber.interrupt(fiber)
-      assert.isTrue(ended)
+      assert.deepStrictEqual(events, ["ended", "cleared up"])
     }))
 
   it.live("leaves no timer behind, which would keep the process from ending", () =>
