@@ -61,6 +61,19 @@ describe("the pace of a body", () => {
     assert.strictEqual(pace.rest(0), 60_007)
   })
 
+  it("ends a wait in which nothing comes in time, however fast the body came before", () => {
+    const pace = make()
+    pace.begin(0)
+    pace.end(1000, 1_000_000_000)
+    assert.strictEqual(pace.rest(1000), 20_000)
+    pace.begin(1000)
+    assert.strictEqual(pace.rest(1000), 20_000)
+    assert.strictEqual(pace.reason(21_000), "no progress for 20s")
+    pace.begin(1000, 1_000_000_000)
+    assert.strictEqual(pace.rest(61_000), 0)
+    assert.strictEqual(pace.reason(61_000), "no progress for 1m")
+  })
+
   it("names the time that was really allowed", () => {
     const pace = make()
     pace.begin(0, 262_144)
