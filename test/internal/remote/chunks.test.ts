@@ -1,32 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import * as TestClock from "effect/TestClock"
-import { type Answer, blobOf, name, origin, piecewise, registry, sample, script, type Seen } from "./scripted.js"
+import { type Answer, blobOf, origin, piecewise, registry, sample, script, type Seen } from "./scripted.js"
+import {
+  bad,
+  blob,
+  bytes,
+  chunked as config,
+  content,
+  created,
+  good,
+  opened as openedAt,
+  parameter,
+  stands,
+  uploads
+} from "./uploads.js"
 
-const bytes = sample(1000)
-const blob = blobOf(bytes)
-const content = piecewise(bytes, 64)
-const uploads = `/v2/${name}/blobs/uploads/`
-const parameter = `digest=${encodeURIComponent(blob.digest)}`
-const config = { hosts: { [registry]: { chunkSize: 400 } } }
-const opened: Answer = { status: 202, headers: { location: "/up/1" } }
+const opened = openedAt()
 const taken = (location: string, status = 202, range = ""): Answer => ({ status, headers: { location, range } })
-const stands = (last: number): Answer => ({ status: 204, headers: { range: `0-${last}` } })
-const created: Answer = { status: 201 }
-
-const run = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.fork(Effect.exit(effect))
-    yield* TestClock.adjust(Duration.hours(1))
-    return yield* Fiber.join(fiber)
-  })
-const good = <A, E>(effect: Effect.Effect<A, E>) => Effect.flatMap(run(effect), (exit) => Effect.orDie(exit))
-const bad = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.flatMap(run(effect), (exit) => Effect.orDie(Effect.flip(exit)))
 const sent = (seen: ReadonlyArray<Seen>) =>
   seen.filter((one) => one.request.body !== undefined).map((one) => `${one.line} ${one.headers["content-range"]}`)
 const bodies = (seen: ReadonlyArray<Seen>) =>

@@ -2,38 +2,29 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type * as RegistryConfig from "../../../src/RegistryConfig.js"
-import { type Answer, blobOf, name, origin, piecewise, registry, sample, script } from "./scripted.js"
-
-const bytes = sample(1000)
-const blob = blobOf(bytes)
-const { digest } = blob
-const content = piecewise(bytes, 64)
-const uploads = `/v2/${name}/blobs/uploads/`
-const parameter = `digest=${encodeURIComponent(digest)}`
-const head = `HEAD /v2/${name}/blobs/${digest}`
-const chunked = { hosts: { [registry]: { chunkSize: 400 } } }
-
-const opened = (location = "/up/1"): Answer => ({ status: 202, headers: { location } })
-const there: Answer = { status: 200, headers: { "content-length": "1000" } }
-const absent: Answer = { status: 404 }
-const created: Answer = { status: 201 }
-const cancelled: Answer = { status: 204 }
-const said = (status: number, code: string): Answer => ({ status, body: JSON.stringify({ errors: [{ code }] }) })
-
-const run = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.fork(Effect.exit(effect))
-    yield* TestClock.adjust(Duration.hours(1))
-    return yield* Fiber.join(fiber)
-  })
-const good = <A, E>(effect: Effect.Effect<A, E>) => Effect.flatMap(run(effect), (exit) => Effect.orDie(exit))
-const bad = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.flatMap(run(effect), (exit) => Effect.orDie(Effect.flip(exit)))
+import { type Answer, name, origin, piecewise, registry, script } from "./scripted.js"
+import {
+  absent,
+  bad,
+  blob,
+  bytes,
+  cancelled,
+  chunked,
+  content,
+  created,
+  digest,
+  good,
+  head,
+  opened,
+  parameter,
+  said,
+  there,
+  uploads
+} from "./uploads.js"
 
 /** Keeps what it is told of retries. */
 const noting = (config: RegistryConfig.Options = {}) => {

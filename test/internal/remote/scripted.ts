@@ -43,6 +43,8 @@ export interface Answer {
   readonly delay?: Duration.DurationInput
   /** Nothing ever comes. */
   readonly hang?: boolean
+  /** Nothing ever comes, and the connection cannot be given up either. */
+  readonly stuck?: boolean
 }
 
 export interface Seen {
@@ -52,6 +54,8 @@ export interface Seen {
   body: Uint8Array
   /** The whole body was sent. */
   complete: boolean
+  /** The connection has been let go. */
+  released: boolean
 }
 
 export const reset = new TransportError({ method: "GET", url: origin, reason: "Reset", description: "cut" })
@@ -106,9 +110,11 @@ export const script = (
             request: request as Request<unknown>,
             headers: request.headers ?? {},
             body: new Uint8Array(0),
-            complete: request.body === undefined
+            complete: request.body === undefined,
+            released: false
           }
           const given = answerTo(one, seen.push(one) - 1)
+          yield* Effect.addFinalizer(() => Effect.sync(() => one.released = true))
           if (request.body?._tag === "Bytes") {
             one.body = request.body.bytes
             one.complete = true
@@ -127,6 +133,7 @@ export const script = (
             one.complete = one.body.byteLength === request.body.length
           }
           if (given.hang === true) return yield* Effect.never
+          if (given.stuck === true) return yield* Effect.onInterrupt(Effect.never, () => Effect.never)
           if (given.delay !== undefined) yield* Effect.sleep(given.delay)
           if (given.breakAfter !== undefined) return yield* reset
           if (given.error !== undefined) return yield* given.error

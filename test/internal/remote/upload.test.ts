@@ -10,32 +10,24 @@ import * as TestClock from "effect/TestClock"
 import { makeRepository } from "../../../src/internal/remote/repository.js"
 import { RateLimited, TransportError } from "../../../src/RegistryError.js"
 import { type Answer, blobOf, name, origin, piecewise, registry, reset, sample, script } from "./scripted.js"
+import {
+  bad,
+  blob,
+  bytes,
+  content,
+  created,
+  digest,
+  gone,
+  good,
+  opened as openedAt,
+  parameter,
+  said,
+  stands,
+  uploads
+} from "./uploads.js"
 
-const bytes = sample(1000)
-const blob = blobOf(bytes)
-const { digest } = blob
-const content = piecewise(bytes, 64)
-const uploads = `/v2/${name}/blobs/uploads/`
-const parameter = `digest=${encodeURIComponent(digest)}`
-
-const opened = (location = "/up/1?s=1"): Answer => ({ status: 202, headers: { location } })
-const stands = (last: number, location?: string): Answer => ({
-  status: 204,
-  headers: { range: `0-${last}`, ...(location === undefined ? {} : { location }) }
-})
-const created: Answer = { status: 201 }
-const said = (status: number, code: string): Answer => ({ status, body: JSON.stringify({ errors: [{ code }] }) })
-const gone: Answer = said(404, "BLOB_UPLOAD_UNKNOWN")
-
-const run = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.fork(Effect.exit(effect))
-    yield* TestClock.adjust(Duration.hours(1))
-    return yield* Fiber.join(fiber)
-  })
-const good = <A, E>(effect: Effect.Effect<A, E>) => Effect.flatMap(run(effect), (exit) => Effect.orDie(exit))
-const bad = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.flatMap(run(effect), (exit) => Effect.orDie(Effect.flip(exit)))
+/** Most of the sessions here have a query of their own. */
+const opened = (location = "/up/1?s=1") => openedAt(location)
 
 class ReadError extends Data.TaggedError("ReadError")<{ readonly at: number }> {}
 
