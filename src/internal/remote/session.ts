@@ -218,6 +218,17 @@ const answered = <A, E, R>(post: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
       )
     ))
 
+/** A session of the scope, or undefined when the blob was mounted. */
+const opening = (
+  remote: Remote,
+  algorithm: string,
+  mount: Mount | undefined
+): Effect.Effect<UploadSession | undefined, Failure, Scope.Scope> =>
+  Effect.uninterruptible(Effect.tap(
+    insistent(remote, answered(post(remote, algorithm, mount))),
+    (session) => session === undefined ? Effect.void : Effect.addFinalizer(() => cancel(session))
+  ))
+
 /**
  * A session of the scope, or undefined when the blob was mounted (R-053). A mount that is declined goes on
  * in the session that came instead; one that fails is forgotten and a plain session opened.
@@ -226,17 +237,13 @@ export const open = (
   remote: Remote,
   algorithm: string,
   mount: Mount | undefined
-): Effect.Effect<UploadSession | undefined, Failure, Scope.Scope> =>
-  Effect.uninterruptibleMask(() => {
-    const opening = (mount: Mount | undefined) => insistent(remote, answered(post(remote, algorithm, mount)))
-    const plain = opening(undefined)
-    const opened = mount === undefined ? plain : Effect.catchAll(opening(mount), () => {
-      remote.session.forgetBlob(remote.registry, mount.from, mount.digest)
-      return plain
-    })
-    return Effect.tap(opened, (session) =>
-      session === undefined ? Effect.void : Effect.addFinalizer(() => cancel(session)))
+): Effect.Effect<UploadSession | undefined, Failure, Scope.Scope> => {
+  const plain = opening(remote, algorithm, undefined)
+  return mount === undefined ? plain : Effect.catchAll(opening(remote, algorithm, mount), () => {
+    remote.session.forgetBlob(remote.registry, mount.from, mount.digest)
+    return plain
   })
+}
 
 /** The mount alone. A refusal of any kind, also for want of rights to the other repository (Harbor), is a no. */
 export const mount = (
@@ -244,12 +251,7 @@ export const mount = (
   digest: Digest.Digest,
   from: string
 ): Effect.Effect<boolean, Failure> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.tap(
-      restore(insistent(remote, post(remote, Digest.algorithm(digest), { digest, from }))),
-      (session) => session === undefined ? Effect.void : Effect.addFinalizer(() => cancel(session))
-    )
-  ).pipe(
+  opening(remote, Digest.algorithm(digest), { digest, from }).pipe(
     Effect.map((session) => session === undefined),
     Effect.scoped,
     Effect.catchIf(

@@ -188,6 +188,12 @@ export const script = (
     }
   })
 
+/** Runs it with waits that take no time at all, for what waits a thousand times. */
+export const instantly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.clockWith((clock) =>
+    Effect.withClock(effect, Object.assign(Object.create(clock) as typeof clock, { sleep: () => Effect.yieldNow() }))
+  )
+
 /** Bytes that differ from place to place. */
 export const sample = (size: number): Uint8Array =>
   Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8)) % 251)
