@@ -43,6 +43,21 @@ describe("content", () => {
       })
   )
 
+  it.effect("guarded: lets the last bytes of what it does not hash through only when there are as many as there should be", () =>
+    Effect.gen(function*() {
+      const right = new Uint8Array([1, 2, 3, 4])
+      for (const actual of [3, 5]) {
+        let passed = 0
+        const bytes = stream(Array.from({ length: actual }, () => right.subarray(0, 1)), 1)
+        const error = yield* guarded(bytes, blobOf(right), undefined, 0, (e) => e).pipe(
+          Stream.runForEach((bytes) => Effect.sync(() => passed += bytes.byteLength)),
+          Effect.flip
+        )
+        assert.deepInclude(error, { _tag: "SizeMismatch", expected: 4, actual })
+        assert.strictEqual(passed, 3)
+      }
+    }))
+
   it.effect.prop(
     "pieces: are of exactly the size but for the last, and lose nothing",
     [parts, FastCheck.integer({ min: 1, max: 64 }), FastCheck.integer({ min: 1, max: 4 })],

@@ -245,6 +245,29 @@ describe("damage on the way", () => {
     }).pipe(Effect.provide(environment())))
 })
 
+describe("an answer that breaks off", () => {
+  it.effect("costs a list, a manifest and a small blob one more GET", () =>
+    Effect.gen(function*() {
+      const { lines, repository, server, store } = yield* open()
+      const { config, layers, manifest } = image(["layer"])
+      for (const { descriptor, raw } of [config, ...layers]) yield* store.putBlob(descriptor, Stream.make(raw))
+      yield* store.putManifest(manifest, { tag: "v1" })
+      for (
+        const [kind, read] of [
+          ["tags", Stream.runDrain(repository.tags)],
+          ["getManifest", repository.getManifest("v1")],
+          ["getBlob", repository.readBlob!(config.descriptor)],
+          ["referrers", Stream.runDrain(repository.referrers(manifest.descriptor.digest))]
+        ] as const
+      ) {
+        yield* server.clearRequests
+        yield* server.setFaults([{ kind, action: { _tag: "CutBody", after: 1 } }])
+        yield* within<unknown, unknown, never>(read)
+        assert.strictEqual((yield* lines).length, 2, kind)
+      }
+    }).pipe(Effect.provide(environment())))
+})
+
 describe("a mount from the repository itself", () => {
   it.effect("tells that the blob is there, or opens the session that is used", () =>
     Effect.gen(function*() {

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Digest from "../../../src/Digest.js"
 import { parseErrorBody } from "../../../src/internal/errorEntries.js"
-import type { Request, Response, Transport } from "../../../src/internal/http/transport.js"
+import type { Pull, Request, Response, Transport } from "../../../src/internal/http/transport.js"
 import { redact } from "../../../src/internal/http/url.js"
 import { makeRepository } from "../../../src/internal/remote/repository.js"
 import { make as makeSession } from "../../../src/internal/session.js"
@@ -30,11 +30,13 @@ export const origin = `https://${registry}`
 export interface Answer {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
+  /** Where it came from, after a redirect. */
+  readonly at?: string
   readonly body?: string | Uint8Array | ReadonlyArray<Uint8Array>
   /** The wait before each part of the body. */
   readonly every?: Duration.DurationInput
-  /** The body breaks off at its end. */
-  readonly cut?: boolean
+  /** The body breaks off at its end; with that error where one is given. */
+  readonly cut?: boolean | TransportError
   /** No answer comes. */
   readonly error?: RegistryError
   /** So many bytes of the request's body are taken, then the connection breaks. */
@@ -146,15 +148,24 @@ export const script = (
             Stream.rechunk(1),
             Stream.tap(() => given.every === undefined ? Effect.void : Effect.sleep(given.every))
           )
-          const stream = given.cut === true ? Stream.concat(whole, Stream.fail(reset)) : whole
+          const broken = given.cut === true ? reset : given.cut === false ? undefined : given.cut
+          const stream = broken === undefined ? whole : Stream.concat(whole, Stream.fail(broken))
+          let isOver = false
+          const once = (pull: Pull): Pull =>
+            Effect.suspend(() =>
+              isOver ? Effect.dieMessage("pulled behind the end") : Effect.tapError(pull, () =>
+                Effect.sync(() => {
+                  isOver = true
+                }))
+            )
           const response: Response = {
             status,
             headers: given.headers ?? {},
-            url,
-            shown: redact(url),
+            url: given.at ?? url,
+            shown: redact(given.at ?? url),
             hide: (text) => text,
             stream,
-            pull: Stream.toPull(stream),
+            pull: Effect.map(Stream.toPull(stream), once),
             bytes: (limit) => {
               const bytes = join(parts)
               return bytes.byteLength > limit
@@ -165,9 +176,7 @@ export const script = (
                   size: bytes.byteLength,
                   description: `over ${limit} bytes`
                 })
-                : given.cut === true
-                ? reset
-                : Effect.succeed(bytes)
+                : broken ?? Effect.succeed(bytes)
             }
           }
           return response
