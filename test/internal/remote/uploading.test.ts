@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { TransportError, UnexpectedStatus } from "../../../src/RegistryError.js"
 import { type Answer, blobOf, instantly, name, origin, piecewise, registry, reset, sample, script } from "./scripted.js"
@@ -240,6 +241,27 @@ describe("an upload by PATCH, where a PUT of the whole blob is 404", () => {
       assert.deepStrictEqual(Array.from(seen[6]?.body ?? []), Array.from(bytes))
     }))
 
+  it.effect("is not the way for a session that was lost in the middle", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        opened(),
+        { breakAfter: 640 },
+        stands(511),
+        gone,
+        opened("/up/2"),
+        created
+      ])
+      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
+      assert.deepStrictEqual(methods(seen), ["POST", "PUT", "GET", "PUT", "POST", "PUT"])
+    }))
+
+  it.effect("is not the way for an empty blob, of which there is nothing to PATCH", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([opened(), gone], { config: { retries: 0 } })
+      yield* bad(repository.putBlob(blobOf(new Uint8Array(0)), Stream.empty))
+      assert.deepStrictEqual(methods(seen), ["POST", "PUT"])
+    }))
+
   it.effect("does not look for a blob that no PUT has closed", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script([
@@ -254,6 +276,15 @@ describe("an upload by PATCH, where a PUT of the whole blob is 404", () => {
       ])
       assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
       assert.deepStrictEqual(methods(seen), ["POST", "PUT", "POST", "PATCH", "GET", "POST", "PATCH", "PUT"])
+    }))
+})
+
+describe("an upload of unknown length", () => {
+  it.effect("leaves a blob that is known to be there", () =>
+    Effect.gen(function*() {
+      const { repository, session } = yield* script([opened(), created])
+      assert.deepStrictEqual(yield* good(repository.uploadBlob(content)), blob)
+      assert.deepStrictEqual(session.repositoriesWith(registry, digest), [name])
     }))
 })
 
