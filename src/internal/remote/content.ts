@@ -46,7 +46,7 @@ export const guarded = <E, R, E2>(
             }
             size = after
             hash?.update(bytes)
-            const rest = before >= skip ? bytes : bytes.subarray(Math.min(skip - before, bytes.byteLength))
+            const rest = before >= skip ? bytes : bytes.subarray(skip - before)
             if (rest.byteLength > 0) {
               if (after === blob.size) held = Chunk.of(rest)
               else passed.push(rest)

@@ -100,6 +100,12 @@ describe("hasBlob", () => {
       assert.deepStrictEqual(tags, ["Unauthorized", "Denied", "UnexpectedStatus", "RateLimited"])
     }))
 
+  it.effect("keeps a refusal of the HEAD when the GET fails for another reason", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([{ status: 403 }, { status: 500 }])
+      assert.strictEqual((yield* Effect.flip(repository.hasBlob(digest)))._tag, "Denied")
+    }))
+
   it.effect("takes a blob of another size than the one asked for to be missing", () =>
     Effect.gen(function*() {
       const lengths = ["9", "0", "10", undefined, "", "-1", "ten", "9, 9"]

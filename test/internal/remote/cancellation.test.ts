@@ -111,6 +111,15 @@ describe("a mount", () => {
       }
     }))
 
+  it.effect("alone: is not asked for of what can never be one", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([])
+      for (const wrong of [{ ...blob, size: -1 }, { ...blob, digest: "sha256:../../x" as typeof digest }]) {
+        assert.strictEqual((yield* bad(repository.mountBlob(wrong, "base/os")))._tag, "InvalidInput")
+      }
+      assert.strictEqual(seen.length, 0)
+    }))
+
   it.effect("alone: fails when the registry mounted something else", () =>
     Effect.gen(function*() {
       const { repository, session } = yield* script([elsewhere])

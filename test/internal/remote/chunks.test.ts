@@ -142,6 +142,19 @@ describe("putBlob in chunks", () => {
       assert.strictEqual(seen.length, 27)
     }))
 
+  it.effect("counts failures anew as long as a chunk gets further", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        opened,
+        ...[99, 199, 299].flatMap((last): ReadonlyArray<Answer> => [{ status: 500 }, stands(last)]),
+        taken("/up/1"),
+        taken("/up/1"),
+        created
+      ], { config: { ...config, retries: 1 } })
+      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
+      assert.strictEqual(seen[7]?.headers["content-range"], "300-399")
+    }))
+
   it.effect("gives up in the end when no chunk of the size is taken", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script(

@@ -140,6 +140,8 @@ describe("the connections of a download", () => {
           const pull = yield* Stream.toPull(repository.getBlob(of, range))
           const end = yield* Effect.flip(Effect.forever(pull))
           assert.isTrue(Option.isNone(end))
+          // Nor is anything asked for by whoever pulls behind the end.
+          assert.isTrue(Option.isNone(yield* Effect.flip(pull)))
           return seen.map(({ released }) => released)
         }))
         assert.deepStrictEqual(yield* run(reading), Exit.succeed(answers.map(() => true)))

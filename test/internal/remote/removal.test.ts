@@ -47,6 +47,12 @@ describe("deleteManifest", () => {
 })
 
 describe("deleteBlob", () => {
+  it.effect("says clearly that the registry does not allow it", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([said(405)])
+      assert.include((yield* Effect.flip(repository.deleteBlob(digest))).message, "UNSUPPORTED")
+    }))
+
   it.effect("deletes, and forgets the blob", () =>
     Effect.gen(function*() {
       const { lines, repository, session } = yield* script([{ status: 202 }])
