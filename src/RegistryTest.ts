@@ -1,6 +1,8 @@
 /**
  * Embedded registries as an `HttpClient`, without sockets: what a program that talks to registries is tested with.
- * Requests are answered in the fiber that sends them, so `TestClock` rules every wait, on both sides.
+ * Requests are answered in the fiber that sends them, so `TestClock` rules every wait, on both sides. That is also true of
+ * the end of an upload that is interrupted while the registry does not answer: it waits for 300 ms, and then for its
+ * cancellation, at most 450 ms.
  *
  * @since 0.1.0
  */

@@ -44,8 +44,8 @@ export const config = {
   nonDistributable: options.choice(
     "non-distributable",
     ["auto", "copy", "skip"],
-    "What to do with layers of the types that are not to be distributed, as in images of Windows: auto leaves out those " +
-      "that name other addresses to get them from and sends the others, copy sends all, skip sends none. auto by default."
+    "What to do with non-distributable layers, as in Windows images: auto leaves out those that have urls and copies the " +
+      "rest, copy copies all, skip copies none. auto by default."
   ),
   concurrency: options.count("concurrency", "How many blobs to move at once. 6 by default."),
   quiet: options.flag(
