@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import * as Copy from "../src/Copy.js"
 import type { CopyEvent } from "../src/CopyEvent.js"
 import * as Manifest from "../src/Manifest.js"
-import { Denied, DigestMismatch } from "../src/RegistryError.js"
+import { Denied, DigestMismatch, SizeMismatch } from "../src/RegistryError.js"
 import * as RegistryMetrics from "../src/RegistryMetrics.js"
 import * as Repository from "../src/Repository.js"
 import { recorded } from "./utils/recorded.js"
@@ -245,6 +245,87 @@ describe("the copy engine", () => {
       }
     }))
 
+  it.effect("copies what refers to the images of nested indexes, and all that it names", () =>
+    Effect.gen(function*() {
+      const { source } = yield* setting
+      const signature = image(["signature"], { subject: second.manifest.descriptor, artifactType: "application/x.sig" })
+      yield* seed.putImage(source.repository, signature)
+      // It speaks of the one image and names the other, which is left out of the copy itself.
+      const bundle = index([first.manifest.descriptor], {
+        subject: second.manifest.descriptor,
+        artifactType: "application/x.bundle"
+      })
+      yield* seed.putManifest(source.repository, bundle)
+      yield* seed.putManifest(source.repository, index([both.descriptor]), "nested")
+      const { repository } = yield* memory("two.test")
+      yield* Copy.run(
+        { repository: source.repository, reference: "nested" },
+        { repository, tag: "v1" },
+        { referrers: "direct", platforms: ["linux/arm64"], index: "sparse" }
+      )
+      const there = yield* Stream.runCollect(repository.referrers!(second.manifest.descriptor.digest))
+      assert.sameMembers(
+        Chunk.toReadonlyArray(there).map(({ digest }) => digest),
+        [signature.manifest, bundle].map(({ descriptor }) => descriptor.digest)
+      )
+      assert.deepStrictEqual(
+        (yield* repository.getManifest(first.manifest.descriptor.digest)).raw,
+        first.manifest.raw
+      )
+      assert.isTrue(yield* repository.hasBlob(first.config.descriptor.digest))
+    }))
+
+  it.effect("overwrites or keeps what one of cosign's tags names, as it does with the tag itself", () =>
+    Effect.gen(function*() {
+      const { from, source } = yield* setting
+      const [here, there] = [image(["cosign"]), image(["another"])]
+      const tag = `${first.manifest.descriptor.digest.replace(":", "-")}.sig`
+      yield* seed.putImage(source.repository, here, tag)
+      const destination = yield* memory("two.test")
+      const { repository } = destination
+      yield* seed.putImage(repository, there, tag)
+      const digest = Effect.map(repository.resolve(tag), (descriptor) => descriptor.digest)
+      for (const onExisting of ["skip", "fail"] as const) {
+        yield* Copy.run(from("first"), { repository, tag: "v1" }, { digestTags: true, onExisting })
+        assert.strictEqual(yield* digest, there.manifest.descriptor.digest)
+      }
+      const fresh = yield* memory("three.test")
+      yield* Copy.run(from("first"), { repository: fresh.repository, tag: "v1" }, {
+        digestTags: true,
+        onExisting: "skip"
+      })
+      assert.strictEqual((yield* fresh.repository.resolve(tag)).digest, here.manifest.descriptor.digest)
+      yield* Copy.run(from("first"), { repository, tag: "v1" }, { digestTags: true })
+      assert.strictEqual(yield* digest, here.manifest.descriptor.digest)
+      destination.calls.length = 0
+      yield* Copy.run(from("first"), { repository, tag: "v1" }, { digestTags: true })
+      assert.deepStrictEqual(destination.writes(), [])
+    }))
+
+  it.effect("plans for each of several destinations what that one lacks", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const all = [yield* memory("two.test"), yield* memory("three.test"), yield* memory("four.test")]
+      yield* seed.putImage(all[1]!.repository, first, "v1")
+      yield* seed.putImage(all[2]!.repository, second, "v1")
+      const plans = new Map<string, Copy.Plan>()
+      yield* Copy.runTo(from("first"), all.map(({ repository }) => ({ repository, tag: "v1" })), {
+        onExisting: "skip",
+        onEvent: (event) =>
+          Effect.sync(() => event._tag === "Planned" ? void plans.set(event.destination, event.plan) : undefined)
+      })
+      const size = [first.config, ...first.layers].reduce((sum, { descriptor }) => sum + descriptor.size, 0)
+      const said = ["two.test", "three.test", "four.test"].map((registry) => {
+        const plan = plans.get(`${registry}/app:v1`)
+        return [plan?.outcome, plan?.digest, plan?.bytes.upload, plan?.manifests.length]
+      })
+      assert.deepStrictEqual(said, [
+        ["Copy", first.manifest.descriptor.digest, size, 1],
+        ["Skip", first.manifest.descriptor.digest, 0, 0],
+        ["Skip", second.manifest.descriptor.digest, 0, 0]
+      ])
+    }))
+
   it.effect("overwrites, keeps or minds what a tag names", () =>
     Effect.gen(function*() {
       const { from } = yield* setting
@@ -289,13 +370,28 @@ describe("the copy engine", () => {
         tags: { semver: "not a range" }
       })))
       assert.strictEqual(wrong._tag, "InvalidInput")
+      for (const tagConcurrency of [0, 1.5]) {
+        const refused = yield* Effect.flip(
+          Stream.runDrain(Copy.runTags(source.repository, repository, { tagConcurrency }))
+        )
+        assert.strictEqual(refused._tag, "InvalidInput")
+      }
     }))
 
-  it.effect("reads a blob again whose bytes came wrong, but not for ever", () =>
+  it.effect.each<readonly ["small" | "large", typeof DigestMismatch | typeof SizeMismatch]>([
+    ["small", DigestMismatch],
+    ["large", DigestMismatch],
+    ["small", SizeMismatch]
+  ])("reads a %s blob again whose bytes came wrong, but not for ever", ([kind, Wrong]) =>
     Effect.gen(function*() {
-      const { source } = yield* setting
-      const { digest } = first.layers[1]!.descriptor
-      const wrong = new DigestMismatch({ resource: `blob ${digest}`, expected: digest, actual: digest })
+      const source = yield* memory("one.test")
+      const app = image(["base", kind.repeat(kind === "large" ? 300_000 : 1)])
+      yield* seed.putImage(source.repository, app, "app")
+      const { digest, size } = app.layers[1]!.descriptor
+      const resource = `blob ${digest}`
+      const wrong = Wrong === SizeMismatch
+        ? new SizeMismatch({ resource, expected: size, actual: 1 })
+        : new DigestMismatch({ resource, expected: digest, actual: digest })
       const flaky = (times: number): Repository.Repository => {
         let reads = 0
         return {
@@ -310,7 +406,7 @@ describe("the copy engine", () => {
       }
       const { repository } = yield* memory("two.test")
       const copy = (times: number) =>
-        Copy.run({ repository: flaky(times), reference: "first" }, { repository, tag: "v1" })
+        Copy.run({ repository: flaky(times), reference: "app" }, { repository, tag: "v1" })
       const error = yield* Effect.flip(copy(3))
       assert.deepInclude(error, { _tag: "CopyError", side: "source" })
       assert.strictEqual((yield* Effect.flip(repository.resolve("v1")))._tag, "NotFound")
@@ -320,7 +416,33 @@ describe("the copy engine", () => {
       assert.strictEqual(result.outcome, "Copied")
       assert.strictEqual(warnings.length, 2)
       for (const warning of warnings) assert.match(warning, /^WARN the source gave wrong bytes/)
-      assert.deepStrictEqual((yield* repository.getManifest("v1")).raw, first.manifest.raw)
+      assert.deepStrictEqual((yield* repository.getManifest("v1")).raw, app.manifest.raw)
+    }))
+
+  it.effect("refuses an empty blob that is said to be another one", () =>
+    Effect.gen(function*() {
+      const source = yield* memory("one.test")
+      const lying = image([], { layers: [{ ...first.layers[0]!.descriptor, size: 0 }] })
+      yield* seed.putBlob(source.repository, lying.config)
+      yield* seed.putManifest(source.repository, lying.manifest, "lying")
+      const { repository } = yield* memory("two.test")
+      const error = yield* Effect.flip(
+        Copy.run({ repository: source.repository, reference: "lying" }, { repository, tag: "v1" })
+      )
+      assert.strictEqual(error._tag === "CopyError" ? error.cause._tag : error._tag, "DigestMismatch")
+      assert.strictEqual((yield* Effect.flip(repository.resolve("v1")))._tag, "NotFound")
+    }))
+
+  it.effect("dies of a defect of a destination, and takes it for no failure of its own", () =>
+    Effect.gen(function*() {
+      const { from } = yield* setting
+      const [one, other] = [yield* memory("two.test"), yield* memory("three.test")]
+      const broken: Repository.Repository = { ...one.repository, putManifest: () => Effect.die("a defect") }
+      const exit = yield* Effect.exit(Copy.runTo(from("first"), [
+        { repository: broken, tag: "v1" },
+        { repository: other.repository, tag: "v1" }
+      ]))
+      assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
     }))
 
   it.effect("counts blobs and bytes", () =>

@@ -130,6 +130,31 @@ describe("subset of an index", () => {
       assert.deepStrictEqual(digestsOf(orphan.root), digests(amd64))
     }))
 
+  it.effect("rewrites an index whose entries all stay where one of them is a nested index that changes", () =>
+    Effect.gen(function*() {
+      const nested = index([amd64, arm64])
+      const root = index([armv7, nested.descriptor])
+      const { rewritten, rewrittenChildren, root: made } = yield* succeeded(
+        root,
+        { platforms: ["linux/arm", "linux/arm64"] },
+        [nested]
+      )
+      const [inner] = rewrittenChildren.values()
+      assert.isTrue(rewritten)
+      assert.deepStrictEqual(digestsOf(inner), digests(arm64))
+      assert.deepStrictEqual(digestsOf(made), [armv7.digest, inner!.descriptor.digest])
+    }))
+
+  it.effect("keeps an index that was empty, where only attestations go", () =>
+    Effect.gen(function*() {
+      const empty = index([])
+      const root = index([amd64, attestationOf(amd64), empty.descriptor])
+      const dropped = yield* succeeded(root, { attestations: "drop" }, [empty])
+      assert.deepStrictEqual(digestsOf(dropped.root), [amd64.digest, empty.descriptor.digest])
+      const chosen = yield* succeeded(root, { platforms: ["linux/amd64"] }, [empty])
+      assert.deepStrictEqual(digestsOf(chosen.root), digests(amd64, attestationOf(amd64)))
+    }))
+
   it.effect("keeps the bytes where every entry stays", () =>
     Effect.gen(function*() {
       const spaced = sample(
