@@ -69,7 +69,7 @@ export const make = ({ idle, rate }: Limits): Pace => {
     },
     rest: (now) => {
       // Not less than a tenth: who sleeps for the rest would do nothing else while others take their time.
-      if (since === undefined) return Math.max(limit / 10, Math.min(limit, left))
+      if (since === undefined) return Math.ceil(Math.max(limit / 10, Math.min(limit, left)))
       return Math.ceil(since + Math.min(allowed, left) - now)
     },
     reason: (now) =>

@@ -147,7 +147,8 @@ export const retrying = <A, E, R>(
         (now) =>
           Effect.flatMap(policy.schedule.step(now, failedTry, state), ([next, _, decision]) => {
             if (ScheduleDecision.isDone(decision)) return Effect.failCause(failed.cause)
-            const own = Duration.millis(Math.max(0, ScheduleIntervals.start(decision.intervals) - now))
+            // In whole milliseconds: the clock of tests has no other times in nanoseconds.
+            const own = Duration.millis(Math.max(0, Math.ceil(ScheduleIntervals.start(decision.intervals) - now)))
             const delay = asked === undefined ? own : Duration.max(own, asked)
             return Effect.logWarning(`${whatFailed(failed, about)}; next try in ${seconds(delay)}`)
               .pipe(

@@ -69,5 +69,5 @@ export const again = (
 export const pause = (remote: Remote, step: FailedStep, failures: number): Effect.Effect<void> =>
   Effect.flatMap(
     Random.nextRange(0.5, 1),
-    (jitter) => again(remote, step, failures, jitter * Math.min(longest, shortest * 2 ** (failures - 1)))
+    (jitter) => again(remote, step, failures, Math.ceil(jitter * Math.min(longest, shortest * 2 ** (failures - 1))))
   )

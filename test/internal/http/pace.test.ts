@@ -18,6 +18,7 @@ describe("the pace of a body", () => {
     const pace = make()
     pace.begin(0)
     pace.end(15_000, 1)
+    assert.strictEqual(pace.rest(15_000), 5001)
     pace.begin(15_000)
     assert.strictEqual(pace.rest(15_000), 5001)
     assert.strictEqual(pace.reason(20_001), "less than 10000 bytes per second")

@@ -92,6 +92,14 @@ describe("retry", () => {
       }
     }))
 
+  it.effect("waits for whole milliseconds, as the clock of tests has no other times in nanoseconds", () =>
+    Effect.gen(function*() {
+      const { retries } = yield* run([{ status: 503 }])
+      const delays = retries.map((retry) => Duration.toMillis(retry.delay))
+      assert.strictEqual(delays.length, 4)
+      assert.deepStrictEqual(delays, delays.map(Math.round))
+    }))
+
   it.effect("waits before each try for as long as it said", () =>
     Effect.gen(function*() {
       const delays: Array<number> = []

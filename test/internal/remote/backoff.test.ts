@@ -12,7 +12,7 @@ import { asksTooMuch, pause, stepOf } from "../../../src/internal/remote/backoff
 import type { Remote } from "../../../src/internal/remote/remote.js"
 import type * as RegistryConfig from "../../../src/RegistryConfig.js"
 import { SizeMismatch, TransportError, UnexpectedStatus } from "../../../src/RegistryError.js"
-import { name, registry, script } from "./scripted.js"
+import { instantly, name, registry, script } from "./scripted.js"
 
 const step = { method: "PUT", url: "https://user:pw@registry.test/up/1?sig=secret", reason: "503" }
 
@@ -33,6 +33,17 @@ describe("pause", () => {
         yield* TestClock.adjust(longest / 2 + 1)
         assert.isAtMost((yield* Fiber.join(fiber)) - before, longest)
       }
+    }))
+
+  it.effect("lasts for whole milliseconds, as the clock of tests has no other times in nanoseconds", () =>
+    Effect.gen(function*() {
+      const delays: Array<number> = []
+      const remote = yield* remoteOf({
+        onRetry: ({ delay }) => Effect.sync(() => delays.push(Duration.toMillis(delay)))
+      })
+      yield* Effect.forEach([1, 2, 3, 4, 5], (failures) => instantly(pause(remote, step, failures)))
+      assert.deepStrictEqual(delays, delays.map(Math.round))
+      assert.strictEqual(new Set(delays).size, 5)
     }))
 
   it.effect("lasts as long as the registry asked, and is told without secrets", () =>
