@@ -225,6 +225,31 @@ describe("together", () => {
       assert.deepStrictEqual(runs, [1, 2])
     }))
 
+  it.effect("leaves what an interrupted change took along to the next, before what came later", () =>
+    Effect.gen(function*() {
+      const session = yield* makeSession
+      const gates = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const runs: Array<ReadonlyArray<unknown>> = []
+      const change = (name: string) =>
+        together(session, "list", (entries) => [...entries, name], (edits) =>
+          Effect.suspend(() => {
+            const gate = gates[runs.length]
+            runs.push(edits.reduce<ReadonlyArray<unknown>>((entries, edit) => edit(entries), []))
+            return gate === undefined ? Effect.void : Deferred.await(gate)
+          }))
+      const begin = (name: string) => Effect.zipLeft(Effect.fork(change(name)), Effect.yieldNow())
+      const first = yield* begin("first")
+      const taker = yield* begin("taker")
+      const taken = yield* begin("taken")
+      yield* Deferred.succeed(gates[0]!, undefined)
+      yield* Fiber.join(first)
+      const later = yield* begin("later")
+      yield* Fiber.interrupt(taker)
+      yield* Fiber.join(taken)
+      yield* Fiber.join(later)
+      assert.deepStrictEqual(runs, [["first"], ["taker", "taken"], ["taken", "later"]])
+    }))
+
   it.effect("fails all that it took along", () =>
     Effect.gen(function*() {
       const session = yield* makeSession
