@@ -258,7 +258,7 @@ const isUnwelcome = (status: number): boolean => status === 400 || status === 40
 /**
  * Asks with an identity token: with a POST, and with a GET where that is refused. Token servers without the POST answer it
  * with 404 or 405, some with 400, Artifactory with 401. What works is remembered: each refusal may count as a failed login,
- * and a few of these lock an account.
+ * and a few of these lock an account. That both refuse says nothing of either: the next token may be a valid one.
  */
 const requestByIdentity = Effect.fnUntraced(function*(
   settings: Settings,
@@ -282,15 +282,16 @@ const requestByIdentity = Effect.fnUntraced(function*(
   const { status } = posted.refusal
   if (!isMissing(status) && (way === "POST" || !isUnwelcome(status))) return posted
   const got = yield* get
-  const refused = got._tag === "Refused" ? got.refusal.status : undefined
-  if (refused !== undefined && isMissing(refused)) {
+  if (got._tag === "Granted") {
+    put(ways, realm, "GET", mostWays)
+    return got
+  }
+  if (isMissing(got.refusal.status)) {
     if (!isMissing(status)) put(ways, realm, "POST", mostWays)
     return posted
   }
   // Both refused: it is the token. What is said to the POST is said about it.
-  if (!isMissing(status) && refused !== undefined && isUnwelcome(refused)) return posted
-  put(ways, realm, "GET", mostWays)
-  return got
+  return !isMissing(status) && isUnwelcome(got.refusal.status) ? posted : got
 })
 
 /** Asks once, by the way that fits the credential. */

@@ -157,6 +157,41 @@ describe("an identity token", () => {
       }))
   }
 
+  /** What comes of POST and GET, and the requests of the first token and of each later one. */
+  const ways: ReadonlyArray<
+    readonly [posts: ReadonlyArray<number>, gets: ReadonlyArray<number>, first: string, later: string]
+  > = [
+    [[200, 403], [200, 400, 401, 403, 404, 405], "POST", "POST"],
+    [[400, 401, 404, 405], [200], "POST GET", "GET"],
+    [[400, 401, 404, 405], [400, 401, 403], "POST GET", "POST GET"],
+    [[400, 401], [404, 405], "POST GET", "POST"],
+    [[404, 405], [404, 405], "POST GET", "POST GET"]
+  ]
+  for (const [posts, gets, first, later] of ways) {
+    it.effect(`whose POST is ${posts.join(" or ")} and GET ${gets.join(" or ")} takes ${first}, then ${later}`, () =>
+      Effect.gen(function*() {
+        for (const post of posts) {
+          for (const got of gets) {
+            const methods = yield* three((seen) => {
+              const status = seen.method === "POST" ? post : got
+              return status === 200 ? good : { status }
+            })
+            assert.deepStrictEqual(methods.map((sent) => sent.join(" ")), [first, later, later], `${post}, ${got}`)
+          }
+        }
+      }))
+  }
+
+  for (const [post, got] of [[404, 401], [405, 400], [404, 403], [401, 403], [400, 403]] as const) {
+    it.effect(`is sent by POST again after a POST with ${post} and a GET with ${got}`, () =>
+      Effect.gen(function*() {
+        const methods = yield* three((seen, count) =>
+          count > 2 ? good : { status: seen.method === "POST" ? post : got }
+        )
+        assert.deepStrictEqual(methods, [["POST", "GET"], ["POST"], ["POST"]])
+      }))
+  }
+
   it.effect("is refused once by a token server whose POST is known to work, or that has no GET", () =>
     Effect.gen(function*() {
       const spent = yield* three((_, count) => count === 1 ? good : { status: 400 })
