@@ -96,15 +96,27 @@ const folded = ({ ends, starts, text }: Reading): Reading => {
 /** More layers of escapes are not looked through. */
 const maxLayers = 8
 
-/** The text as it is written and, where that is not the same, without its escapes. */
-export const readings = (text: string): ReadonlyArray<Reading> => {
+const asWritten = (text: string): Reading => {
   const starts = Array.from({ length: text.length }, (_, i) => i)
-  const written: Reading = { text, starts, ends: starts.map((i) => i + 1) }
+  return { text, starts, ends: starts.map((i) => i + 1) }
+}
+
+const withoutEscapes = (written: Reading): Reading => {
   let plain = written
   for (let layer = 0; layer < maxLayers; layer++) {
     const next = unescaped(plain)
     if (next === undefined) break
     plain = next
   }
+  return plain
+}
+
+/** The text without its escapes. */
+export const plain = (text: string): Reading => withoutEscapes(asWritten(text))
+
+/** The text as it is written and, where that is not the same, without its escapes; both folded. */
+export const readings = (text: string): ReadonlyArray<Reading> => {
+  const written = asWritten(text)
+  const plain = withoutEscapes(written)
   return plain === written ? [folded(written)] : [folded(written), folded(plain)]
 }

@@ -7,7 +7,7 @@
 import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import { printable } from "../text.js"
-import { type Reading, readings } from "./reading.js"
+import { plain, type Reading, readings } from "./reading.js"
 import { put } from "./recent.js"
 import { bare } from "./url.js"
 
@@ -198,15 +198,26 @@ const conceal = (text: string, hidden: ReadonlyArray<Needle>): string => {
   return withoutQueries(shown + looked.slice(done, Math.max(done, limit)))
 }
 
-/** Whatever looks like an address loses its query, which may be a signature. */
+/** Where there may be a question mark, escaped or not. */
+const mayHaveQuery = /\?|3f|63;/i
+
+/**
+ * Whatever looks like an address loses its query, which may be a signature. None of the patterns has two ways to match
+ * the same characters, so that it takes no longer for a text that is made for it.
+ */
 const withoutQueries = (text: string): string =>
-  text.includes("?")
-    ? text.replace(/[^\s"'<>]+/g, (word) => {
-      const mark = word.indexOf("?")
-      const slash = word.indexOf("/")
-      return slash >= 0 && slash < mark && mark < word.length - 1 ? `${word.slice(0, mark)}?${stars}` : word
-    })
-    : text
+  mayHaveQuery.test(text) ? text.replace(/[^\s"<>]+/g, withoutQuery) : text
+
+const withoutQuery = (word: string): string => {
+  if (!mayHaveQuery.test(word)) return word
+  const { ends, text } = plain(word)
+  const mark = text.indexOf("?")
+  if (mark < 0 || !/[\p{L}\p{N}]/u.test(text.slice(mark))) return word
+  if (!/[/=]|[\p{L}\p{N}]\.[\p{L}\p{N}]/u.test(text)) return word
+  // A quotation mark may be a part of the query, or the end of one.
+  const end = /'[).,:;!\]]*$/.exec(word)?.[0] ?? ""
+  return `${word.slice(0, ends[mark])}${stars}${end}`
+}
 
 /**
  * `origin` is the registry's own, which stays in the addresses that are shown.
@@ -252,9 +263,9 @@ export const make = (origin: string): Secrets => {
       ])
     },
     shown: (url, hidden = hide) => {
-      const plain = bare(url)
-      const own = plain.startsWith(`${origin}/`) ? origin : ""
-      return printable(own + hidden(plain.slice(own.length)), 512)
+      const address = bare(url)
+      const own = address.startsWith(`${origin}/`) ? origin : ""
+      return printable(own + hidden(address.slice(own.length)), 512)
     }
   }
 }

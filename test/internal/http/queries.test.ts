@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
+import { make } from "../../../src/internal/http/secrets.js"
 import { visible } from "../../utils/visible.js"
 import { coded, get, type Reply, scripted } from "./scripted.js"
 
@@ -51,4 +52,38 @@ describe("the query of an address", () => {
         }))
     }
   }
+})
+
+describe("a query in a text", () => {
+  const { hide } = make("https://a.b")
+  const twice = (text: string) => encodeURIComponent(encodeURIComponent(text))
+  const signed = "https://h.example/p?a=b c&sig=SIGNATURE"
+  const texts: ReadonlyArray<readonly [string, string]> = [
+    ["saw https://h.example/p?a='b'&sig=SIGNATURE, sorry", "saw https://h.example/p?*** sorry"],
+    ["saw 'https://h.example/p?a='b'&sig=SIGNATURE'.", "saw 'https://h.example/p?***'."],
+    ["saw 'https://h.example/p?a='b'&sig=SIGNATURE", "saw 'https://h.example/p?***"],
+    ["saw h.example?sig=SIGNATURE here", "saw h.example?*** here"],
+    ["saw h.example?SIGNATURE here", "saw h.example?*** here"],
+    ["saw localhost:5000?sig=SIGNATURE here", "saw localhost:5000?*** here"],
+    ["saw ?sig=SIGNATURE here", "saw ?*** here"],
+    ["what?https://h.example/p?SIGNATURE", "what?***"],
+    [`saw ${encodeURIComponent(signed)} here`, "saw https%3A%2F%2Fh.example%2Fp%3F*** here"],
+    [`saw ${encodeURIComponent(signed).toLowerCase()}`, "saw https%3a%2f%2fh.example%2fp%3f***"],
+    [`saw ${twice(signed)} here`, "saw https%253A%252F%252Fh.example%252Fp%253F*** here"],
+    ["saw localhost%3Fsig%3DSIGNATURE here", "saw localhost%3F*** here"],
+    ["{\\u0022a\\u0022:\\u0022/p\\u003fsig=SIGNATURE\\u0022}", "{\\u0022a\\u0022:\\u0022/p\\u003f***"],
+    [
+      "{\"a\":\"https:\\/\\/h.example\\/p?sig=SIGNATURE\",\"b\":\"c\"}",
+      "{\"a\":\"https:\\/\\/h.example\\/p?***\",\"b\":\"c\"}"
+    ],
+    ["saw https://h.example/p&#63;sig&#61;SIGNATURE", "saw https://h.example/p&#63;***"]
+  ]
+  for (const [text, shown] of texts) {
+    it(`is not shown: ${text}`, () => assert.strictEqual(hide(text), shown))
+  }
+
+  it("is none where there is no address", () => {
+    const prose = "Is it there? yes=1, \"or/not?\" (what?) Really?Yes, why?! a/b?, 100%3, c/d?' sha256:3f3f%3f, e/f?"
+    assert.strictEqual(hide(prose), prose)
+  })
 })
