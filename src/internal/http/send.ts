@@ -77,7 +77,7 @@ const letGo = (response: HttpClientResponse): void => {
   if (Predicate.hasProperty(source, "resume") && typeof source.resume === "function") source.resume()
 }
 
-/** How an upload gets on. */
+/** How an upload gets on, in the newest run of its content. */
 interface Progress<E> {
   readonly pace: Pace.Pace
   /** Bytes handed to the client. */
@@ -145,11 +145,12 @@ const noted = <E>(
 /**
  * The content of a body whose first bytes are there. The head of a request goes out with them: a registry closes a
  * connection on which nothing comes, Node's servers after five seconds. The source ends with the stream, or with the
- * request when the client never ran the stream.
+ * request when the client never ran the stream. A client that sends a request again by itself runs the stream again,
+ * which then begins anew, with a progress of its own.
  */
 const begun = <E>(
   content: Stream.Stream<Uint8Array, E>,
-  progress: Progress<E>,
+  begin: () => Progress<E>,
   clock: Clock.Clock,
   scope: Scope.Scope
 ): Effect.Effect<Stream.Stream<Uint8Array, E>, "source"> =>
@@ -157,6 +158,7 @@ const begun = <E>(
     const own = yield* Scope.make()
     let isRun = false
     yield* Scope.addFinalizerExit(scope, (exit) => isRun ? Effect.void : Scope.close(own, exit))
+    const progress = begin()
     const pull = yield* Scope.extend(noted(content, progress, clock), own)
     let first: Exit.Exit<Chunk.Chunk<Uint8Array>, Option.Option<E>> | undefined = yield* Effect.exit(pull)
     if (progress.failure !== undefined) return yield* Effect.fail("source" as const)
@@ -165,13 +167,11 @@ const begun = <E>(
       first = undefined
       return given ?? pull
     })
-    const run = Effect.zipRight(
-      Effect.addFinalizer((exit) => Scope.close(own, exit)),
-      Effect.sync(() => {
-        isRun = true
-        return next
-      })
-    )
+    const run = Effect.suspend(() => {
+      if (isRun) return noted(content, begin(), clock)
+      isRun = true
+      return Effect.as(Effect.addFinalizer((exit) => Scope.close(own, exit)), next)
+    })
     return Stream.fromPull(run)
   })
 
@@ -203,20 +203,25 @@ export const make = (client: HttpClient.HttpClient, limits: Pace.Limits): Send =
       const observer = yield* CurrentObserver
       const { body, headers, method, registry, shown, url } = outgoing
       const now = () => clock.unsafeCurrentTimeMillis()
-      const pace = Pace.make(limits)
       const streamed = body === undefined || (body._tag === "Bytes" && body.bytes.length <= piece)
         ? undefined
         : body._tag === "Stream"
         ? body
         : { content: Stream.make(body.bytes), contentType: body.contentType, length: body.bytes.length }
-      const progress: Progress<E> = { pace, sent: 0, ended: streamed === undefined, failure: undefined }
+      const begin = (): Progress<E> => ({
+        pace: Pace.make(limits),
+        sent: 0,
+        ended: streamed === undefined,
+        failure: undefined
+      })
+      let progress = begin()
       const empty = HttpClientRequest.make(method as "POST")(url, { headers })
       const complete = body?._tag === "Bytes"
         ? HttpClientRequest.setBody(empty, HttpBody.uint8Array(body.bytes, body.contentType))
         : empty
-      if (streamed === undefined) pace.last(now(), body?._tag === "Bytes" ? body.bytes.length : 0)
+      if (streamed === undefined) progress.pace.last(now(), body?._tag === "Bytes" ? body.bytes.length : 0)
       const request = streamed === undefined ? Effect.succeed(complete) : Effect.map(
-        begun<E>(streamed.content, progress, clock, scope),
+        begun<E>(streamed.content, () => progress = begin(), clock, scope),
         (content) => HttpClientRequest.setBody(empty, HttpBody.stream(content, streamed.contentType, streamed.length))
       )
       let refused: Answer | undefined
@@ -242,12 +247,12 @@ export const make = (client: HttpClient.HttpClient, limits: Pace.Limits): Send =
         if (status < 400 && (outgoing.whole !== true || status >= 300)) return Effect.succeed(answer)
         if (status >= 400) refused = answer
         isReading = true
-        pace.last(now(), length)
+        progress.pace.last(now(), length)
         return Effect.map(response.arrayBuffer, (buffer): Answer => {
           return { ...answer, bytes: new Uint8Array(buffer), isOver }
         })
       })
-      return yield* watchdog.guard(exchange, pace.rest).pipe(
+      return yield* watchdog.guard(exchange, (now) => progress.pace.rest(now)).pipe(
         // A refusal whose words do not come is one still.
         Effect.catchAll((error) =>
           refused === undefined ? Effect.fail(error) : Effect.succeed({ ...refused, bytes: new Uint8Array(0) })
@@ -259,7 +264,7 @@ export const make = (client: HttpClient.HttpClient, limits: Pace.Limits): Send =
               typeof error === "string"
                 ? stalled(
                   { method, url: shown },
-                  pace.reason(now()),
+                  progress.pace.reason(now()),
                   isReading ? "reading the body" : progress.ended ? "waiting for the answer" : "sending the body"
                 )
                 : fromPlatform(method, shown, error)
