@@ -1,7 +1,7 @@
 /**
- * Whether a registry has the referrers API (distribution-spec, "Listing Referrers"), by what it answers. A client
- * remembers that, so that none is asked in vain twice: for each registry, or for the repository alone where the answer may
- * have come from something else than the registry.
+ * Whether a repository has the referrers API (distribution-spec, "Listing Referrers"), by what the registry answers. A
+ * client remembers that, so that none is asked in vain twice. The repositories of one host may differ: behind the one name
+ * of Artifactory, Harbor or Nexus some are proxies of other registries.
  *
  * @internal
  */
@@ -12,32 +12,34 @@ import * as Manifest from "../../Manifest.js"
 import * as MediaType from "../../MediaType.js"
 import { ManifestInvalid } from "../../RegistryError.js"
 import type { Failure, Session } from "../../Repository.js"
+import { put } from "../http/recent.js"
 import type { Request, Response } from "../http/transport.js"
 import { notJson, readJson } from "../json.js"
 import { decodeWire } from "../schema.js"
 import { base, isStatus, maxManifestSize, readScopes, reference, type Remote } from "./remote.js"
 
-/** By registry, and by `registry/name` of repositories. */
-const known = new WeakMap<Session, Map<string, "Served" | "Lacking">>()
+type State = "Served" | "Lacking"
 
-const repositoryOf = ({ name, registry }: Remote): string => `${registry}/${name}`
+/** By `registry/name` of repositories. */
+const known = new WeakMap<Session, Map<string, State>>()
 
-/** What the registry has shown counts before what was answered for the repository. */
-const stateOf = (remote: Remote) => {
-  const states = known.get(remote.session)
-  return states?.get(remote.registry) ?? states?.get(repositoryOf(remote))
-}
+/** More repositories are not remembered. */
+const mostKnown = 1000
+
+const keyOf = ({ name, registry }: Remote): string => `${registry}/${name}`
+
+const stateOf = (remote: Remote): State | undefined => known.get(remote.session)?.get(keyOf(remote))
 
 export const isLacking = (remote: Remote): boolean => stateOf(remote) === "Lacking"
 
-const learn = ({ session }: Remote, of: string, state: "Served" | "Lacking"): void => {
-  let states = known.get(session)
-  if (states === undefined) known.set(session, states = new Map())
-  states.set(of, state)
+const learn = (remote: Remote, state: State): void => {
+  let states = known.get(remote.session)
+  if (states === undefined) known.set(remote.session, states = new Map())
+  put(states, keyOf(remote), state, mostKnown)
 }
 
-/** The registry has shown that it has the API. */
-export const isThere = (remote: Remote): void => learn(remote, remote.registry, "Served")
+/** The registry has shown that the repository has the API. */
+export const isThere = (remote: Remote): void => learn(remote, "Served")
 
 /** The question. GHCR redirects it to a web page of another host, which is not its answer to it. */
 export const question = (remote: Remote, subject: Digest.Digest) =>
@@ -94,21 +96,18 @@ const isIndex = ({ headers }: Response): boolean =>
 export const verdict = (remote: Remote, error: Failure | NoApi): "NoApi" | "NoSubject" | undefined => {
   const says = (...codes: ReadonlyArray<string>) =>
     "errors" in error && error.errors.some(({ code }) => codes.includes(code))
-  const lacking = (of: string): "NoApi" => {
-    if (stateOf(remote) === undefined) learn(remote, of, "Lacking")
-    return "NoApi"
-  }
-  // A web page, or a redirect to one, may be all that GHCR has to say, or a proxy's word on this repository.
-  if (error._tag === "NoApi" || isStatus(error, 301, 302, 303, 307, 308)) return lacking(repositoryOf(remote))
   if (isStatus(error, 400)) {
     // Quay answers so for a subject that it does not have.
     if (says("MANIFEST_INVALID", "MANIFEST_UNKNOWN")) return "NoSubject"
     // A registry without the API may take its path for a bad name.
     return says("UNSUPPORTED", "NAME_INVALID") ? "NoApi" : undefined
   }
-  if (!isStatus(error, 404, 405)) return undefined
+  // A web page, or a redirect to one, may be all that GHCR has to say.
+  if (error._tag !== "NoApi" && !isStatus(error, 301, 302, 303, 307, 308, 404, 405)) return undefined
   // A repository or a subject that is not there is answered 404 by registries that have the API too (zot).
-  return says("NAME_UNKNOWN", "MANIFEST_UNKNOWN") ? "NoApi" : lacking(remote.registry)
+  const isAbsent = says("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
+  if (!isAbsent && stateOf(remote) === undefined) learn(remote, "Lacking")
+  return "NoApi"
 }
 
 /** Whether the registry lists the subject's referrers by itself. Not asked where it is known. */

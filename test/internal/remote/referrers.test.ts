@@ -128,32 +128,7 @@ describe("referrers", () => {
     const [what, given] of [
       ["a 404", { status: 404, body: "404 page not found" }],
       ["a 405", { status: 405 }],
-      ["a 405 with a code", said(405, "UNSUPPORTED")]
-    ] as const
-  ) {
-    it.effect(`reads the tag where the API is answered with ${what}, and asks no repository of the registry again`, () =>
-      Effect.gen(function*() {
-        const scripted = yield* script([
-          given,
-          answer(index([entry(one, sbom)])),
-          { status: 404 },
-          { status: 404 }
-        ])
-        const { lines, repository } = scripted
-        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
-        assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [])
-        assert.deepStrictEqual(yield* all(other(scripted).referrers(subject.digest)), [])
-        assert.deepStrictEqual(lines(), [
-          `GET ${path}`,
-          `GET ${tagged}`,
-          `GET ${tagged}`,
-          `GET /v2/other/app/manifests/${tag}`
-        ])
-      }))
-  }
-
-  for (
-    const [what, given] of [
+      ["a 405 with a code", said(405, "UNSUPPORTED")],
       ["GHCR's redirect to a web page", { status: 303, headers: { location: "https://elsewhere.test/packages" } }],
       ["a web page", { body: html, headers: { "content-type": "text/html; charset=utf-8" } }],
       ["a web page without a type", { body: html }],
@@ -173,17 +148,52 @@ describe("referrers", () => {
         assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
         assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [])
         assert.deepStrictEqual(yield* all(other(scripted).referrers(subject.digest)), [entry(two, signature)])
-        // Now that the registry has shown the API, the first repository is asked again.
+        // Nor does the API of the other one tell anything of this one.
         assert.deepStrictEqual(yield* all(repository.referrers(subject.digest)), [entry(one, sbom)])
         assert.deepStrictEqual(lines(), [
           `GET ${path}`,
           `GET ${tagged}`,
           `GET ${tagged}`,
           `GET ${elsewhere}`,
-          `GET ${path}`
+          `GET ${tagged}`
         ])
       }))
   }
+
+  it.effect("is asked of a repository that lacks it once only, also where another one has shown it before", () =>
+    Effect.gen(function*() {
+      const scripted = yield* script(({ line }) =>
+        line === `GET ${path}` || line.startsWith("PUT")
+          ? { status: line.startsWith("PUT") ? 201 : 404 }
+          : answer(index([entry(one, sbom), entry(two, signature)]))
+      )
+      const { lines, repository } = scripted
+      yield* all(other(scripted).referrers(subject.digest))
+      yield* repository.putManifest(one)
+      yield* repository.putManifest(two)
+      assert.deepStrictEqual(lines().filter((line) => !line.startsWith("PUT")), [
+        `GET ${elsewhere}`,
+        `GET ${path}`,
+        `GET ${tagged}`,
+        `GET ${tagged}`
+      ])
+    }))
+
+  it.effect("asks again of repositories that were asked a thousand others ago", () =>
+    Effect.gen(function*() {
+      const { lines, session, transport } = yield* script(() => ({ status: 404 }))
+      const ask = (name: string) =>
+        all(makeRepository({ transport, session, registry, name, config: {} }).referrers(subject.digest))
+      const asked = () => lines().filter((line) => line.includes("/referrers/")).length
+      for (let i = 0; i < 1000; i++) yield* ask(`app${i}`)
+      yield* ask("app0")
+      assert.strictEqual(asked(), 1000)
+      yield* ask("app1000")
+      yield* ask("app1")
+      assert.strictEqual(asked(), 1001)
+      yield* ask("app0")
+      assert.strictEqual(asked(), 1002)
+    }))
 
   it.effect("GHCR: asks each repository once", () =>
     Effect.gen(function*() {
