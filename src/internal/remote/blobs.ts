@@ -8,7 +8,6 @@ import * as Digest from "../../Digest.js"
 import { SizeMismatch } from "../../RegistryError.js"
 import type { Failure } from "../../Repository.js"
 import { declaredLength } from "../http/body.js"
-import type { Response } from "../http/transport.js"
 import { checkDigest, checkSize } from "../names.js"
 import { type Blob, checkBlob } from "./content.js"
 import { base, isStatus, orNotFound, readScopes, reference, type Remote, remove } from "./remote.js"
@@ -18,6 +17,7 @@ import { unsupported } from "./removal.js"
  * One HEAD; a GET, given up at its headers, only where a HEAD is not possible. The `Content-Length` is the size of the blob
  * (distribution-spec, "Checking if content exists in the registry"): a registry that lost its disk in the middle of a
  * write has a part of it. Without a usable one the blob counts as there, as the question is only asked to save an upload.
+ * Some registries and proxies say 0 in the answer to every HEAD: then a GET decides.
  */
 export const hasBlob = (remote: Remote) =>
   Effect.fnUntraced(function*(
@@ -27,8 +27,8 @@ export const hasBlob = (remote: Remote) =>
     const digest = yield* checkDigest(input)
     if (size !== undefined) yield* checkSize(size)
     const url = `${yield* base(remote)}/blobs/${digest}`
-    const isOfSize = (headers: Response["headers"]) => size === undefined || (declaredLength(headers) ?? size) === size
-    const ask = (method: "HEAD" | "GET") =>
+    const isOfSize = (length = size) => size === undefined || length === size
+    const ask = (method: "HEAD" | "GET"): Effect.Effect<boolean, Failure> =>
       remote.transport.call({
         method,
         registry: remote.registry,
@@ -37,7 +37,13 @@ export const hasBlob = (remote: Remote) =>
         // No error is made of the answer that most blobs get.
         accept: [200, 404],
         replay: true
-      }).pipe(Effect.map(({ headers, status }) => status === 200 && isOfSize(headers)))
+      }).pipe(Effect.flatMap(({ headers, status }) => {
+        if (status !== 200) return Effect.succeed(false)
+        const length = declaredLength(headers)
+        return method === "GET" || length !== 0 || isOfSize(0)
+          ? Effect.succeed(isOfSize(length))
+          : Effect.orElseSucceed(ask("GET"), () => false)
+      }))
     const there = yield* ask("HEAD").pipe(
       Effect.catchTags({
         UnexpectedStatus: (error) => isStatus(error, 408, 502, 503, 504) ? Effect.fail(error) : ask("GET"),

@@ -108,7 +108,7 @@ describe("hasBlob", () => {
 
   it.effect("takes a blob of another size than the one asked for to be missing", () =>
     Effect.gen(function*() {
-      const lengths = ["9", "0", "10", undefined, "", "-1", "ten", "9, 9"]
+      const lengths = ["9", "11", "10", undefined, "", "-1", "ten", "9, 9"]
       const { repository, seen, session } = yield* script(
         lengths.map((length) => ({ headers: length === undefined ? {} : { "content-length": length } }))
       )
@@ -134,6 +134,33 @@ describe("hasBlob", () => {
       const { repository } = yield* script([answer("gzip"), answer("identity")])
       assert.isTrue(yield* repository.hasBlob(digest, { size: 10 }))
       assert.isFalse(yield* repository.hasBlob(digest, { size: 10 }))
+    }))
+
+  it.effect("asks with a GET for the size where a HEAD says 0 of a blob that is not empty", () =>
+    Effect.gen(function*() {
+      const none = { headers: { "content-length": "0" } }
+      const get = (size: number) => ({ headers: { "content-length": String(size) }, body: sample(size) })
+      for (
+        const [answer, found] of [
+          [get(10), true],
+          [get(9), false],
+          [get(0), false],
+          [{ body: sample(10) }, true],
+          [{ status: 404 }, false],
+          [{ status: 403 }, false],
+          [{ status: 500 }, false]
+        ] as const
+      ) {
+        const { lines, repository, session } = yield* script([none, answer])
+        assert.strictEqual(yield* repository.hasBlob(digest, { size: 10 }), found)
+        assert.deepStrictEqual(lines(), [`HEAD ${url}`, `GET ${url}`])
+        assert.deepStrictEqual(session.repositoriesWith(registry, digest), found ? [name] : [])
+      }
+      // Of an empty blob it is the size, and where none is given it does not matter.
+      const { lines, repository } = yield* script([none, none])
+      assert.isTrue(yield* repository.hasBlob(digest, { size: 0 }))
+      assert.isTrue(yield* repository.hasBlob(digest))
+      assert.deepStrictEqual(lines(), [`HEAD ${url}`, `HEAD ${url}`])
     }))
 
   it.effect("looks at the length of a GET that stands in for the HEAD", () =>
