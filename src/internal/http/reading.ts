@@ -78,27 +78,48 @@ const unescaped = ({ ends, starts, text }: Reading): Reading | undefined => {
 /** White space and what is invisible; `+`, which stands for a space in forms; `-`, which base64url has for `+`. */
 const skipped = /[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}+-]/u
 
-/** In lower case, with the `_` of base64url for `/`, and without what is skipped: base64 may be cut into lines. */
+const foldAny = (unit: string): string => {
+  if (skipped.test(unit)) return ""
+  return unit === "/" ? "_" : unit >= "A" && unit <= "Z" ? unit.toLowerCase() : unit
+}
+const foldedAscii = Array.from({ length: 128 }, (_, code) => foldAny(String.fromCharCode(code)))
+
+/** A UTF-16 unit in lower case, with the `_` of base64url for `/`; nothing for one that is skipped. */
+const fold = (text: string, at: number): string => foldedAscii[text.charCodeAt(at)] ?? foldAny(text[at] ?? "")
+
+/** Folded unit by unit, as base64 may be cut into lines. */
 const folded = ({ ends, starts, text }: Reading): Reading => {
   let kept = ""
   const from: Array<number> = []
   const to: Array<number> = []
   for (let i = 0; i < text.length; i++) {
-    const unit = text[i] ?? ""
-    if (skipped.test(unit)) continue
-    kept += unit === "/" ? "_" : unit >= "A" && unit <= "Z" ? unit.toLowerCase() : unit
+    const unit = fold(text, i)
+    if (unit === "") continue
+    kept += unit
     from.push(starts[i] ?? 0)
     to.push(ends[i] ?? 0)
   }
   return { text: kept, starts: from, ends: to }
 }
 
+/** The same without the positions, which take most of the time. */
+const foldedText = (text: string): string => {
+  let kept = ""
+  for (let i = 0; i < text.length; i++) kept += fold(text, i)
+  return kept
+}
+
 /** More layers of escapes are not looked through. */
 const maxLayers = 8
 
 const asWritten = (text: string): Reading => {
-  const starts = Array.from({ length: text.length }, (_, i) => i)
-  return { text, starts, ends: starts.map((i) => i + 1) }
+  const starts: Array<number> = []
+  const ends: Array<number> = []
+  for (let i = 0; i < text.length; i++) {
+    starts.push(i)
+    ends.push(i + 1)
+  }
+  return { text, starts, ends }
 }
 
 const withoutEscapes = (written: Reading): Reading => {
@@ -119,4 +140,13 @@ export const readings = (text: string): ReadonlyArray<Reading> => {
   const written = asWritten(text)
   const plain = withoutEscapes(written)
   return plain === written ? [folded(written)] : [folded(written), folded(plain)]
+}
+
+/** The texts of the readings. */
+export const forms = (text: string): ReadonlyArray<string> => {
+  const folded = foldedText(text)
+  // The first character of each escape.
+  if (!/[%\\&]/.test(text)) return [folded]
+  const unescaped = plain(text).text
+  return unescaped === text ? [folded] : [folded, foldedText(unescaped)]
 }

@@ -7,7 +7,7 @@
 import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import { printable } from "../text.js"
-import { plain, type Reading, readings } from "./reading.js"
+import { forms, plain, type Reading, readings } from "./reading.js"
 import { put } from "./recent.js"
 import { bare } from "./url.js"
 
@@ -69,11 +69,27 @@ export const longest = 16_384
 /** What is taken off the end of a longer text, as a secret may be cut there: more than `telling` escaped characters. */
 const margin = 256
 
+/** A secret in one way of writing. */
 interface Needle {
-  readonly text: string
-  /** Its beginning alone gives nothing away. */
-  readonly isWhole: boolean
+  /** So much of it is looked for: its beginning, or all where the beginning alone gives nothing away. */
+  readonly head: string
+  /** All of it, made where the head was found. */
+  readonly whole: () => string
+  /** Of the head: where no part of a text has this number, the needle need not be looked for. */
+  readonly gram: number
 }
+
+/** How many different numbers `gram` gives. */
+const grams = 1 << 14
+
+/** A number for the `shortestWord` units from a place in a text on. No needle is shorter. */
+const gram = (text: string, at: number): number => {
+  let hash = 0
+  for (let i = at; i < at + shortestWord; i++) hash = Math.imul(hash, 31) + text.charCodeAt(i)
+  return hash & (grams - 1)
+}
+
+const needle = (head: string, whole: () => string): Needle => ({ head, whole, gram: gram(head, 0) })
 
 /** Parameters of addresses and forms that the protocol itself defines, and that hold no secret. */
 const publicParameters = new Set(
@@ -98,16 +114,26 @@ const confided = (header: string): ReadonlyArray<Needle> => {
     ...needles(rest),
     ...needles(pair.slice(pair.indexOf(":") + 1)),
     // The name alone is no secret.
-    ...needles(pair).map(({ text }) => ({ text, isWhole: true })),
+    ...needles(pair).map(({ whole }) => needle(whole(), whole)),
     ...Array.from(rest.matchAll(/=([^;,\s]+)/g)).flatMap(([, value = ""]) => needles(value))
   ]
 }
 
 /** The ways in which a value may be repeated. */
 const needles = (value: string): ReadonlyArray<Needle> => {
-  const written = readings(value).map(({ text }) => text).filter((text) => text.length >= shortestWord)
-  const coded = [0, 1, 2].map((offset) => within64(value, offset)).filter((text) => text.length >= shortest)
-  return [...written, ...coded].map((text) => ({ text, isWhole: false }))
+  const written = forms(value).filter((text) => text.length >= shortestWord)
+  return [
+    ...written.map((text) => needle(text.slice(0, telling), () => text)),
+    ...[0, 1, 2].flatMap((offset) => needle64(value, offset))
+  ]
+}
+
+const needle64 = (value: string, offset: number): ReadonlyArray<Needle> => {
+  const whole = () => within64(value, offset)
+  // What the beginning of a value is in base64 is the beginning of what all of it is.
+  const begin = within64(value.slice(0, 4 * telling), offset)
+  const head = (begin.length < 2 * telling ? whole() : begin).slice(0, telling)
+  return head.length < shortest ? [] : [needle(head, whole)]
 }
 
 /** What base64 makes of a value with so many bytes before it, without the characters that others have a part in. */
@@ -116,7 +142,7 @@ const within64 = (value: string, offset: number): string => {
   const shifted = new Uint8Array(offset + bytes.length)
   shifted.set(bytes, offset)
   const coded = Encoding.encodeBase64(shifted).slice(Math.ceil(offset * 8 / 6), Math.floor(shifted.length * 8 / 6))
-  return readings(coded)[0]?.text ?? ""
+  return forms(coded)[0] ?? ""
 }
 
 /** A value, and what to look for; that is made only when there is a text to look through. */
@@ -126,18 +152,6 @@ class Secret {
   get needles(): ReadonlyArray<Needle> {
     return this.#needles ??= this.find()
   }
-}
-
-/** What to look for, each text once. */
-const needlesOf = (secrets: Iterable<Secret>): ReadonlyArray<Needle> => {
-  const found = new Map<string, Needle>()
-  for (const secret of secrets) {
-    for (const needle of secret.needles) {
-      // Where one of two is hidden also when it is cut off, so is the other.
-      if (found.get(needle.text)?.isWhole !== false) found.set(needle.text, needle)
-    }
-  }
-  return Array.from(found.values())
 }
 
 /** Values in the order in which they were sent last. */
@@ -156,19 +170,17 @@ class Recent {
 /** Where something secret begins and ends. */
 type Span = readonly [start: number, end: number]
 
-const spansOf = (reading: Reading, needle: Needle): ReadonlyArray<Span> => {
+const findAll = (reading: Reading, { head, whole }: Needle, spans: Array<Span>): void => {
   const { ends, starts, text } = reading
-  const secret = needle.text
-  const head = needle.isWhole ? secret : secret.slice(0, telling)
-  const spans: Array<Span> = []
   let at = text.indexOf(head)
+  if (at < 0) return
+  const secret = whole()
   while (at >= 0) {
     let end = at + head.length
     while (end - at < secret.length && text[end] === secret[end - at]) end++
     if (secret.length >= shortest || standsAlone(reading, at, end)) spans.push([starts[at] ?? 0, ends[end - 1] ?? 0])
     at = text.indexOf(head, end)
   }
-  return spans
 }
 
 const isWordly = (unit: string | undefined): boolean => unit !== undefined && /[\p{L}\p{N}]/u.test(unit)
@@ -178,12 +190,19 @@ const standsAlone = ({ ends, starts, text }: Reading, at: number, end: number): 
   (!isWordly(text[at - 1]) || (ends[at - 1] ?? 0) < (starts[at] ?? 0)) &&
   (!isWordly(text[end]) || (ends[end - 1] ?? 0) < (starts[end] ?? 0))
 
-const conceal = (text: string, hidden: ReadonlyArray<Needle>): string => {
+const conceal = (text: string, secrets: Iterable<Secret>): string => {
   const looked = text.slice(0, longest)
   const all = readings(looked)
   const spans: Array<Span> = []
-  for (const needle of hidden) {
-    for (const reading of all) spans.push(...spansOf(reading, needle))
+  const seen = new Uint8Array(grams)
+  for (const { text } of all) {
+    for (let at = 0; at + shortestWord <= text.length; at++) seen[gram(text, at)] = 1
+  }
+  for (const { needles } of secrets) {
+    for (const needle of needles) {
+      if (seen[needle.gram] === 0) continue
+      for (const reading of all) findAll(reading, needle, spans)
+    }
   }
   spans.sort(([a], [b]) => a - b)
   const limit = text.length > longest ? longest - margin : looked.length
@@ -229,30 +248,14 @@ export const make = (origin: string): Secrets => {
   const credentials = new Recent()
   // Of addresses, most of which the registry gave.
   const queries = new Recent()
-  /** Counts what is remembered: a list of needles is made anew after more. */
-  let changes = 0
-
-  const hiding = (own: ReadonlyArray<Secret>): Hide => {
-    let hidden: ReadonlyArray<Needle> = []
-    let madeAfter: number | undefined
-    return (text) => {
-      if (madeAfter !== changes) {
-        hidden = needlesOf([...own, ...credentials.secrets, ...queries.secrets])
-        madeAfter = changes
-      }
-      return conceal(text, hidden)
-    }
-  }
+  const hiding = (own: ReadonlyArray<Secret>): Hide => (text) =>
+    conceal(text, new Set([...own, ...credentials.secrets, ...queries.secrets]))
 
   const hide = hiding([])
   return {
     hide,
-    learn: (secret) => {
-      changes++
-      credentials.remember(secret, needles)
-    },
+    learn: (secret) => void credentials.remember(secret, needles),
     sent: ({ form, headers, url }) => {
-      changes++
       const values = Array.from(new Set(valuesOf(queryOf(url)))).sort((a, b) => b.length - a.length)
       return hiding([
         ...headers.map((header) => credentials.remember(header, confided)),
