@@ -139,10 +139,11 @@ const soon = 100
 const reading = (transfer: Transfer, scope: Scope.Scope, clock: Clock.Clock): Pull => {
   const { remote } = transfer
   const rate = remote.config.minRate ?? defaultMinRate
-  const patience = Duration.toMillis(remote.config.idleTimeout ?? defaultIdleTimeout) * (retries(remote) + 1)
+  const idle = Duration.toMillis(remote.config.idleTimeout ?? defaultIdleTimeout)
+  const patience = idle * (retries(remote) + 1)
   /**
-   * Milliseconds that may yet be lost in waits for bytes that come slower than the floor rate, over all connections: a
-   * byte on each of them is no progress.
+   * Milliseconds that may yet be lost in waits for headers, and for bytes that come slower than the floor rate, over all
+   * connections: a byte on each of them is no progress.
    */
   let left = patience
   /** Since when bytes are waited for; undefined while the consumer has its time. */
@@ -217,11 +218,17 @@ const reading = (transfer: Transfer, scope: Scope.Scope, clock: Clock.Clock): Pu
   const connect: Pull = Effect.suspend((): Pull => {
     transfer.connections++
     before = transfer.received
+    const from = clock.unsafeCurrentTimeMillis()
+    /** Of each connection an idle time-out at most: pauses that the registry asked for are in it as well. */
+    const opened = Effect.sync(() => {
+      left -= Math.min(idle, clock.unsafeCurrentTimeMillis() - from)
+    })
     return Effect.flatMap(
       Scope.fork(scope, ExecutionStrategy.sequential),
       (own) =>
         Scope.extend(open(transfer, own), own).pipe(
           Effect.onError((cause) => Scope.close(own, Exit.failCause(cause))),
+          Effect.ensuring(opened),
           Effect.matchEffect({
             onFailure: (error): Pull => error._tag === "Cut" ? resume(error.error) : Effect.fail(Option.some(error)),
             onSuccess: (opened): Pull => {

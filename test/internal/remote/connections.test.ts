@@ -78,6 +78,27 @@ describe("the connections of a download", () => {
       assert.strictEqual(seen.length, 1 + 8)
     }))
 
+  for (const delay of ["19 seconds", "1 minute"] as const) {
+    it.effect(`end where each of them takes ${delay} to its headers and brings a byte`, () =>
+      Effect.gen(function*() {
+        const drip = piecemeal(bytes, () => 1)
+        const { repository, seen } = yield* script((one) => ({ ...drip(one), delay }))
+        const exit = yield* run(collect(repository.getBlob(blob)))
+        assert.isTrue(Exit.isFailure(exit))
+        // Five times the idle time-out of twenty seconds, which is the most that counts of each wait.
+        assert.strictEqual(seen.length, 6)
+      }))
+  }
+
+  it.effect("lose nothing of their time by the reader's, however long they take to their headers", () =>
+    Effect.gen(function*() {
+      const tenth = piecemeal(bytes, () => 100)
+      const { repository, seen } = yield* script((one) => ({ ...tenth(one), delay: "9 seconds" }))
+      const exit = yield* run(collect(Stream.tap(repository.getBlob(blob), () => Effect.sleep("1 minute"))))
+      assert.deepStrictEqual(exit, Exit.succeed(bytes))
+      assert.strictEqual(seen.length, 10)
+    }))
+
   it.effect("lose nothing of their time by what is done with the bytes", () =>
     Effect.gen(function*() {
       const { repository } = yield* script(piecemeal(bytes, () => 100))
