@@ -17,7 +17,12 @@ import type * as Schedule from "effect/Schedule"
 export interface HostOptions {
   /** http instead of https. By default only for loopback hosts. */
   readonly plainHttp?: boolean | undefined
-  /** Headers sent to this registry's own origin only. */
+  /**
+   * Headers sent to this registry's own origin only. A secret one is hidden wherever the registry repeats it: one given as
+   * `Redacted`, one whose name holds `auth`, `cookie`, `credential`, `key`, `passw`, `secret`, `session`, `signature` or
+   * `token`, and one that looks like a random text: with at least 16 letters and digits in a row, of more than one of the
+   * kinds lower case, upper case and digit, unless it is the name of a host. Any other plain value is shown.
+   */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
   /**
    * Whether a realm, redirect or `Location` of this registry may lead to an internal address: loopback, link-local, private,

@@ -129,7 +129,8 @@ export const follow = <E, A>(
   type Step =
     | { readonly _tag: "End"; readonly result: A; readonly isOver: boolean }
     | ({ readonly _tag: "Onward" } & Next)
-  const { secrets } = journey.host
+  const { open, secrets } = journey.host
+  const confided = Object.entries(journey.own).flatMap(([name, value]) => open.has(name) ? [] : [value])
   const fate = (step: Step): Fate => step._tag === "Onward" || step.isOver ? "Over" : keep(step.result) ?? "Close"
   const hop = (
     outgoing: Outgoing<E>,
@@ -140,7 +141,7 @@ export const follow = <E, A>(
       const headers = home ? { ...outgoing.headers, ...journey.own } : outgoing.headers
       const hide = secrets.sent({
         url: outgoing.url,
-        headers: home ? Object.values(journey.own) : [],
+        headers: home ? confided : [],
         form: outgoing.body === undefined ? undefined : journey.form
       })
       const step = (scope: Scope.CloseableScope) =>

@@ -23,6 +23,8 @@ export interface Host {
   readonly principal: Principal
   /** Headers for its own origin only. Values may be secret. */
   readonly headers: Readonly<Record<string, string>>
+  /** Names of those headers whose values are no secret. */
+  readonly open: ReadonlySet<string>
   /** What must not be shown of what it, or its token server, says. */
   readonly secrets: Secrets.Secrets
   /** How many bodies move from or to it at once. */
@@ -67,8 +69,19 @@ const invalid = (field: string, reason: string) => Effect.fail(new InvalidInput(
  */
 export const isHeaderValue = (value: string): boolean => headerValue.test(value)
 
+const secretName = /auth|cookie|credential|key|passw|secret|session|signature|token/i
+const isHostName = (value: string): boolean => value.includes(".") && !/[A-Z]/.test(value) && isRegistry(value)
+
+/** Whether a value looks like one that was made at random. */
+const isRandom = (value: string): boolean =>
+  !isHostName(value) &&
+  (value.match(/[A-Za-z0-9]{16,}/g) ?? []).some((run) =>
+    [/[a-z]/, /[A-Z]/, /[0-9]/].filter((kind) => kind.test(run)).length > 1
+  )
+
 const readHeaders = Effect.fnUntraced(function*(registry: string, options: RegistryConfig.HostOptions | undefined) {
   const headers: Record<string, string> = {}
+  const open = new Set<string>()
   for (const [name, value] of Object.entries(options?.headers ?? {})) {
     const field = `headers of ${registry}`
     const text = Redacted.isRedacted(value) ? Redacted.value(value) : value
@@ -80,8 +93,10 @@ const readHeaders = Effect.fnUntraced(function*(registry: string, options: Regis
       return yield* invalid(field, `the value of ${name} holds a character that a header cannot have`)
     }
     headers[name.toLowerCase()] = text
+    if (Redacted.isRedacted(value) || secretName.test(name) || isRandom(text)) open.delete(name.toLowerCase())
+    else open.add(name.toLowerCase())
   }
-  return headers
+  return { headers, open }
 })
 
 /**
@@ -100,7 +115,7 @@ export const make = Effect.fnUntraced(function*(
   }
   const { hostname } = new URL(`https://${address}`)
   const plain = options?.plainHttp ?? isLoopback(hostname)
-  const headers = yield* readHeaders(registry, options)
+  const { headers, open } = yield* readHeaders(registry, options)
   const { origin } = new URL(`${plain ? "http" : "https"}://${address}`)
   return {
     registry,
@@ -108,6 +123,7 @@ export const make = Effect.fnUntraced(function*(
     secure: !plain,
     principal: { origin, hostname, allowPrivate: options?.allowPrivate, places: undefined },
     headers,
+    open,
     secrets: Secrets.make(origin),
     concurrency: options?.concurrency ?? defaultConcurrency
   }

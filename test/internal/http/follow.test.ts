@@ -253,3 +253,54 @@ describe("an absolute URL of another origin", () => {
       assert.strictEqual(log[0]?.headers["x-mirror-key"], undefined)
     }))
 })
+
+describe("headers of a registry", () => {
+  const random = "Zk3v9QpLx7Rt2Wm8"
+  const headers: ReadonlyArray<readonly [string, string | Redacted.Redacted, isHidden: boolean]> = [
+    ["X-Forwarded-Proto", "https", false],
+    ["x", "v2", false],
+    ["x-plain", "team", false],
+    ["x-region", "europe-west1-production", false],
+    ["x-forwarded-host", "averyverylongname1.example.com", false],
+    ["x-origin", "https://gateway.internal.example/v2/team", false],
+    ["x-number", "12345678901234567890", false],
+    ["x-type", "application/vnd.oci.image.index.v1+json", false],
+    ["x-sentence", "one two three four five", false],
+    ["x-plain", Redacted.make("team"), true],
+    ["x-forwarded-proto", Redacted.make("https"), true],
+    ["X-API-Key", "team", true],
+    ["x-auth-user", "team", true],
+    ["Cookie", "id=team", true],
+    ["Proxy-Authorization", "Basic dTp0ZWFtdGVhbQ==", true],
+    ["x-csrf-token", "team", true],
+    ["x-client-secret", "team", true],
+    ["x-password", "team", true],
+    ["x-credentials", "team", true],
+    ["x-session", "team", true],
+    ["x-signature", "team", true],
+    ["x-plain", random, true],
+    ["x-plain", `a.${random.toLowerCase()}.B`, true],
+    ["x-plain", `a.b=${random};c`, true],
+    ["x-plain", "d41d8cd98f00b204e9800998ecf8427e", true]
+  ]
+  for (const [name, value, isHidden] of headers) {
+    const text = Redacted.isRedacted(value) ? Redacted.value(value) : value
+    it.scoped(`${isHidden ? "are hidden" : "are shown"} in addresses and texts: ${name} as ${value}`, () =>
+      Effect.gen(function*() {
+        const { log, transport } = scripted((seen) =>
+          seen.url.endsWith("/there")
+            ? { status: 418, body: `saw ${text} here` }
+            : to("https://cdn.example.net/v2/team/there")
+        )
+        const { call } = yield* transport({ retries: 0, hosts: { "example.com": { headers: { [name]: value } } } })
+        const { message } = yield* Effect.flip(call(get("example.com")))
+        assert.strictEqual(log[0]?.headers[name.toLowerCase()], text)
+        if (isHidden) {
+          assert.notInclude(message, text)
+        } else {
+          assert.include(message, `saw ${text} here`)
+          assert.include(message, "https://cdn.example.net/v2/team/there")
+        }
+      }))
+  }
+})
