@@ -127,10 +127,8 @@ export const recover = <E>(
   failed: Failed
 ): Effect.Effect<void, Failure | Restart> => {
   const { again, completed, error, method } = failed
-  if (error._tag === "UnexpectedStatus" && error.status === 404) {
-    // Without that code it need not be the session that is not found, which is cancelled then.
-    session.finished = hasCode(error, /^BLOB_UPLOAD_UNKNOWN$/)
-  }
+  // Without the code for it, it need not be the session that is not found, which is cancelled then.
+  if (isStatus(error, 404)) session.finished = isLost(error)
   if (fallsBack(upload, failed)) {
     return Effect.zipRight(
       tryAgain(upload.remote, stepOf(error, { method, url: session.location }), 1, 0),
@@ -148,10 +146,17 @@ export const recover = <E>(
   )
 }
 
+/** Whether the registry says that it does not have the session. */
+const isLost = (error: Failure): boolean => error._tag === "UnexpectedStatus" && hasCode(error, /^BLOB_UPLOAD_UNKNOWN$/)
+
 const isRefusal = (error: Failure): boolean => error._tag === "UnexpectedStatus" && !isTrouble(error)
 
-/** Whether a failed step is the first PUT of the whole blob that is 404. It is no failure yet: there is another way. */
+/**
+ * Whether a failed step is the first PUT of the whole blob that is 404. It is no failure yet: there is another way. That a
+ * session is lost says nothing of the way.
+ */
 const fallsBack = <E>(upload: Upload<E>, { error, method, whole }: Failed): boolean => {
+  if (isLost(error)) return false
   if (upload.fallback === "Unused" && whole && isStatus(error, 404)) {
     upload.fallback = "Patch"
     return true

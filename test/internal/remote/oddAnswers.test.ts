@@ -17,8 +17,10 @@ import {
   content,
   created,
   digest,
+  gone,
   good,
   head,
+  noWhole,
   opened,
   parameter,
   said,
@@ -199,7 +201,8 @@ describe("a PUT of the whole blob answered 404", () => {
         const { config, retries } = noting({ retries: 0 })
         const { lines, repository, seen } = yield* script([
           opened(),
-          said(404, "BLOB_UPLOAD_UNKNOWN"),
+          noWhole,
+          cancelled,
           opened("/up/2"),
           opened("/up/3"),
           created
@@ -208,13 +211,14 @@ describe("a PUT of the whole blob answered 404", () => {
         assert.deepStrictEqual(lines(), [
           `POST ${uploads}`,
           closing("/up/1"),
+          `DELETE ${origin}/up/1`,
           `POST ${uploads}`,
           `PATCH ${origin}/up/2`,
           closing("/up/3")
         ])
-        assert.deepStrictEqual(Array.from(seen[3]?.body ?? []), Array.from(bytes))
-        assert.isTrue(seen[3]?.complete)
-        assert.strictEqual(seen[4]?.body.byteLength, 0)
+        assert.deepStrictEqual(Array.from(seen[4]?.body ?? []), Array.from(bytes))
+        assert.isTrue(seen[4]?.complete)
+        assert.strictEqual(seen[5]?.body.byteLength, 0)
         assert.deepStrictEqual(retries.map(({ method, reason }) => [method, reason]), [["PUT", "404"]])
       }))
   }
@@ -237,7 +241,8 @@ describe("a PUT of the whole blob answered 404", () => {
     Effect.gen(function*() {
       const { repository, seen } = yield* script([
         opened(),
-        said(404, "BLOB_UPLOAD_UNKNOWN"),
+        noWhole,
+        cancelled,
         opened("/up/2"),
         { breakAfter: 640 },
         { status: 204, headers: { range: "0-511" } },
@@ -245,10 +250,10 @@ describe("a PUT of the whole blob answered 404", () => {
         created
       ])
       yield* good(repository.putBlob(blob, content))
-      assert.strictEqual(seen[5]?.line, `PATCH ${origin}/up/2`)
-      assert.strictEqual(seen[5]?.headers["content-range"], "512-999")
-      assert.deepStrictEqual(Array.from(seen[5]?.body ?? []), Array.from(bytes.subarray(512)))
-      assert.strictEqual(seen[6]?.body.byteLength, 0)
+      assert.strictEqual(seen[6]?.line, `PATCH ${origin}/up/2`)
+      assert.strictEqual(seen[6]?.headers["content-range"], "512-999")
+      assert.deepStrictEqual(Array.from(seen[6]?.body ?? []), Array.from(bytes.subarray(512)))
+      assert.strictEqual(seen[7]?.body.byteLength, 0)
     }))
 
   it.effect("never completes a PATCH of wrong content", () =>
@@ -257,9 +262,7 @@ describe("a PUT of the whole blob answered 404", () => {
       wrong[3] = 0
       let runs = 0
       const source = Stream.unwrap(Effect.sync(() => piecewise(runs++ === 0 ? bytes : wrong, 64)))
-      const { repository, seen } = yield* script((one) =>
-        one.line.startsWith("PUT") ? said(404, "BLOB_UPLOAD_UNKNOWN") : opened()
-      )
+      const { repository, seen } = yield* script((one) => one.line.startsWith("PUT") ? noWhole : opened())
       assert.strictEqual((yield* bad(repository.putBlob(blob, source)))._tag, "DigestMismatch")
       assert.isFalse(seen.find(({ line }) => line.startsWith("PATCH"))?.complete)
       assert.strictEqual(seen.at(-1)?.line, `DELETE ${origin}/up/1`)
@@ -271,7 +274,7 @@ describe("a PUT of the whole blob answered 404", () => {
       const { repository, seen } = yield* script(({ line }) => {
         if (!line.startsWith("PUT")) return opened()
         puts++
-        return puts === 1 ? said(404, "BLOB_UPLOAD_UNKNOWN") : puts === 2 ? said(400, "BLOB_UPLOAD_INVALID") : created
+        return puts === 1 ? noWhole : puts === 2 ? said(400, "BLOB_UPLOAD_INVALID") : created
       })
       assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
       assert.deepStrictEqual(bodies(seen), [
@@ -284,12 +287,10 @@ describe("a PUT of the whole blob answered 404", () => {
 
   it.effect("comes to an end where a PATCH is 404 too", () =>
     Effect.gen(function*() {
-      const { repository, seen } = yield* script(({ line }) =>
-        line.startsWith("POST") ? opened() : said(404, "BLOB_UPLOAD_UNKNOWN")
-      )
+      const { repository, seen } = yield* script(({ line }) => /^(?:POST|DELETE)/.test(line) ? opened() : noWhole)
       const error = yield* bad(repository.putBlob(blob, content))
       assert.strictEqual(error._tag === "UploadInvalid" ? error.status : error._tag, 404)
-      const methods = seen.map(({ request }) => request.method).filter((method) => method !== "POST")
+      const methods = seen.map(({ request }) => request.method).filter((method) => /^P(?:UT|ATCH)$/.test(method))
       assert.deepStrictEqual(methods, ["PUT", "PATCH", "PUT", "PUT", "PUT", "PUT"])
     }))
 
@@ -307,7 +308,8 @@ describe("a PUT of the whole blob answered 404", () => {
     Effect.gen(function*() {
       const { repository, seen } = yield* script([
         opened(),
-        said(404, "BLOB_UPLOAD_UNKNOWN"),
+        noWhole,
+        cancelled,
         opened("/up/2"),
         opened("/up/3"),
         created
@@ -320,13 +322,61 @@ describe("a PUT of the whole blob answered 404", () => {
       ])
     }))
 
+  it.effect("is followed by a PUT in a new session where the session is lost, and by no PATCH", () =>
+    Effect.gen(function*() {
+      for (const given of [content, Effect.succeed(bytes)]) {
+        const { repository, seen } = yield* script([opened(), gone, opened("/up/2"), gone, opened("/up/3"), created])
+        assert.strictEqual(yield* good(repository.putBlob(blob, given)), "Uploaded")
+        assert.deepStrictEqual(bodies(seen), [
+          [`PUT ${origin}/up/1`, 1000],
+          [`PUT ${origin}/up/2`, 1000],
+          [`PUT ${origin}/up/3`, 1000]
+        ])
+      }
+    }))
+
+  it.effect("is followed by no end of PUTs where each session is lost", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script(({ line }) => line.startsWith("POST") ? opened() : gone)
+      const error = yield* bad(repository.putBlob(blob, content))
+      assert.deepInclude(error, { _tag: "UploadInvalid", status: 404 })
+      assert.strictEqual(bodies(seen).length, 5)
+    }))
+
+  it.effect("is followed by PATCHes still where the session of one of these is lost", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        opened(),
+        noWhole,
+        cancelled,
+        opened("/up/2"),
+        gone,
+        opened("/up/3"),
+        opened("/up/4"),
+        gone,
+        opened("/up/5"),
+        opened("/up/6"),
+        created
+      ])
+      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
+      assert.deepStrictEqual(bodies(seen), [
+        [`PUT ${origin}/up/1`, 1000],
+        [`PATCH ${origin}/up/2`, 1000],
+        [`PATCH ${origin}/up/3`, 1000],
+        [`PUT ${origin}/up/4`, 0],
+        [`PATCH ${origin}/up/5`, 1000],
+        [`PUT ${origin}/up/6`, 0]
+      ])
+    }))
+
   it.effect("is left to the chunks where a blob goes in several: the 404 of the last PUT is a lost session", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script([
         opened(),
         opened(),
         opened(),
-        said(404, "BLOB_UPLOAD_UNKNOWN"),
+        noWhole,
+        cancelled,
         opened("/up/2"),
         opened("/up/2"),
         opened("/up/2"),

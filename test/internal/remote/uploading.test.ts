@@ -20,6 +20,7 @@ import {
   gone,
   good,
   methods,
+  noWhole,
   opened,
   parameter,
   said,
@@ -199,12 +200,14 @@ describe("an upload by PATCH, where a PUT of the whole blob is 404", () => {
             return opened()
           case "PUT":
             return one.body.byteLength > 0 || one.request.body?._tag === "Stream"
-              ? gone
+              ? noWhole
               : empty++ === 0
               ? { status: 503 }
               : created
           case "GET":
             return gone
+          case "DELETE":
+            return cancelled
           default:
             return absent
         }
@@ -213,6 +216,7 @@ describe("an upload by PATCH, where a PUT of the whole blob is 404", () => {
       assert.deepStrictEqual(methods(seen), [
         "POST",
         "PUT",
+        "DELETE",
         "POST",
         "PATCH",
         "PUT",
@@ -228,7 +232,8 @@ describe("an upload by PATCH, where a PUT of the whole blob is 404", () => {
     Effect.gen(function*() {
       const { repository, seen } = yield* script([
         opened(),
-        gone,
+        noWhole,
+        cancelled,
         opened("/up/2"),
         said(400, "DIGEST_INVALID"),
         cancelled,
@@ -237,8 +242,18 @@ describe("an upload by PATCH, where a PUT of the whole blob is 404", () => {
         created
       ])
       assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
-      assert.deepStrictEqual(methods(seen), ["POST", "PUT", "POST", "PATCH", "DELETE", "POST", "PATCH", "PUT"])
-      assert.deepStrictEqual(Array.from(seen[6]?.body ?? []), Array.from(bytes))
+      assert.deepStrictEqual(methods(seen), [
+        "POST",
+        "PUT",
+        "DELETE",
+        "POST",
+        "PATCH",
+        "DELETE",
+        "POST",
+        "PATCH",
+        "PUT"
+      ])
+      assert.deepStrictEqual(Array.from(seen[7]?.body ?? []), Array.from(bytes))
     }))
 
   it.effect("is not the way for a session that was lost in the middle", () =>
@@ -247,26 +262,28 @@ describe("an upload by PATCH, where a PUT of the whole blob is 404", () => {
         opened(),
         { breakAfter: 640 },
         stands(511),
-        gone,
+        noWhole,
+        cancelled,
         opened("/up/2"),
         created
       ])
       assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
-      assert.deepStrictEqual(methods(seen), ["POST", "PUT", "GET", "PUT", "POST", "PUT"])
+      assert.deepStrictEqual(methods(seen), ["POST", "PUT", "GET", "PUT", "DELETE", "POST", "PUT"])
     }))
 
   it.effect("is not the way for an empty blob, of which there is nothing to PATCH", () =>
     Effect.gen(function*() {
-      const { repository, seen } = yield* script([opened(), gone], { config: { retries: 0 } })
+      const { repository, seen } = yield* script([opened(), noWhole, cancelled], { config: { retries: 0 } })
       yield* bad(repository.putBlob(blobOf(new Uint8Array(0)), Stream.empty))
-      assert.deepStrictEqual(methods(seen), ["POST", "PUT"])
+      assert.deepStrictEqual(methods(seen), ["POST", "PUT", "DELETE"])
     }))
 
   it.effect("does not look for a blob that no PUT has closed", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script([
         opened(),
-        gone,
+        noWhole,
+        cancelled,
         opened("/up/2"),
         { error: reset },
         gone,
@@ -275,7 +292,7 @@ describe("an upload by PATCH, where a PUT of the whole blob is 404", () => {
         created
       ])
       assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
-      assert.deepStrictEqual(methods(seen), ["POST", "PUT", "POST", "PATCH", "GET", "POST", "PATCH", "PUT"])
+      assert.deepStrictEqual(methods(seen), ["POST", "PUT", "DELETE", "POST", "PATCH", "GET", "POST", "PATCH", "PUT"])
     }))
 })
 

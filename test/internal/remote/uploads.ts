@@ -31,6 +31,8 @@ export const said = (status: number, code: string): Answer => ({
   body: JSON.stringify({ errors: [{ code }] })
 })
 export const gone: Answer = said(404, "BLOB_UPLOAD_UNKNOWN")
+/** To a PUT of the whole blob, where a registry takes none. */
+export const noWhole: Answer = said(404, "BLOB_UNKNOWN")
 
 /** Runs it with all its waits cut short. */
 const run = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
