@@ -81,7 +81,7 @@ const sendLast = <E>(
   last: Chunk,
   blob: Blob
 ): Effect.Effect<void, Failure | Restart> =>
-  upload.fallback === "Patch" && last.start === 0 && blob.size > 0
+  upload.fallback === "Patch" && last.start === 0
     ? Effect.zipRight(
       sendChunk(upload, session, last),
       // At the address that the PATCH left.

@@ -153,10 +153,10 @@ const isRefusal = (error: Failure): boolean => error._tag === "UnexpectedStatus"
 
 /**
  * Whether a failed step is the first PUT of the whole blob that is 404. It is no failure yet: there is another way. That a
- * session is lost says nothing of the way.
+ * session is lost says nothing of the way, but for the second time.
  */
 const fallsBack = <E>(upload: Upload<E>, { error, method, whole }: Failed): boolean => {
-  if (isLost(error)) return false
+  if (isLost(error) && upload.failures === 0) return false
   if (upload.fallback === "Unused" && whole && isStatus(error, 404)) {
     upload.fallback = "Patch"
     return true

@@ -359,6 +359,7 @@ describe("putBlob: failures", () => {
         opened("/up/2"),
         gone,
         opened("/up/3"),
+        opened("/up/3"),
         created
       ])
       yield* good(repository.putBlob(blob, content))

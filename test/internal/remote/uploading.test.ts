@@ -326,6 +326,35 @@ describe("an upload in chunks", () => {
       assert.deepStrictEqual(Array.from(Buffer.concat(sent)), Array.from(bytes))
     }))
 
+  it.effect("starts over when the session has less than was acknowledged", () =>
+    Effect.gen(function*() {
+      const { repository, seen } = yield* script([
+        opened(),
+        taken,
+        { status: 500 },
+        stands(199),
+        cancelled,
+        opened("/up/2"),
+        taken,
+        taken,
+        created
+      ], { config: chunked })
+      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
+      assert.deepStrictEqual(methods(seen), [
+        "POST",
+        "PATCH",
+        "PATCH",
+        "GET",
+        "DELETE",
+        "POST",
+        "PATCH",
+        "PATCH",
+        "PUT"
+      ])
+      const sent = seen.slice(6).map(({ body }) => body)
+      assert.deepStrictEqual(Array.from(Buffer.concat(sent)), Array.from(bytes))
+    }))
+
   it.effect("closes a session that has the last chunk, too, with an empty PUT", () =>
     Effect.gen(function*() {
       const { lines, repository, seen } = yield* script(
