@@ -146,6 +146,13 @@ describe("putBlob", () => {
       }))
   }
 
+  it.effect("takes a 404 without a word for a repository that is not there", () =>
+    Effect.gen(function*() {
+      const { repository } = yield* script([{ status: 404 }])
+      const error = yield* bad(repository.putBlob(blob, content))
+      assert.deepInclude(error, { _tag: "NotFound", resource: "repository", reference: `${registry}/${name}` })
+    }))
+
   it.effect("sends nothing for what can never work", () =>
     Effect.gen(function*() {
       const { repository, seen } = yield* script([])
