@@ -12,6 +12,7 @@ import * as Credentials from "../../../src/Credentials.js"
 import * as Descriptor from "../../../src/Descriptor.js"
 import { together } from "../../../src/internal/remote/referrersEdits.js"
 import { tagOf } from "../../../src/internal/remote/referrersTag.js"
+import { makeRepository } from "../../../src/internal/remote/repository.js"
 import { make as makeSession } from "../../../src/internal/session.js"
 import * as MediaType from "../../../src/MediaType.js"
 import * as RegistryClient from "../../../src/RegistryClient.js"
@@ -192,6 +193,53 @@ describe("a list that others write too", () => {
       const { repository, seen } = yield* script([{ status: 201 }, { status: 404 }, weak, { status: 201 }, list(mine)])
       yield* repository.putManifest(mine)
       assert.deepStrictEqual(conditions(seen), [{}])
+    }))
+
+  it.effect("is another one for each subject, repository and registry, though one client changes them at the same time", () =>
+    Effect.gen(function*() {
+      const stored = new Map<string, Uint8Array>()
+      const { session, transport } = yield* script(({ line, request: { body, method, registry, url } }): Answer => {
+        const key = `${registry}${url}`
+        const delay = "1 second"
+        if (line.includes("/referrers/")) return { status: 404 }
+        if (!url.includes("/manifests/sha256-")) return { status: 201 }
+        if (method === "GET") {
+          const list = stored.get(key)
+          return list === undefined
+            ? { status: 404, delay }
+            : { body: list, headers: { "content-type": MediaType.ociIndex }, delay }
+        }
+        if (body?._tag === "Bytes") stored.set(key, body.bytes)
+        return { status: 201, delay }
+      })
+      const other = image(["other"]).manifest.descriptor
+      const lists = [[registry, name, subject], [registry, name, other], [registry, "other/app", subject], [
+        "other.example",
+        name,
+        subject
+      ]] as const
+      const pushed = lists.flatMap(([registry, name, subject], at) =>
+        [0, 1].map((i) => {
+          const { manifest } = image([], { subject, annotations: { note: `${at} ${i}` } })
+          const put = makeRepository({ transport, session, registry, name, config: {} }).putManifest(manifest)
+          return {
+            put,
+            digest: manifest.descriptor.digest,
+            key: `${registry}/v2/${name}/manifests/${tagOf(subject.digest)}`
+          }
+        })
+      )
+      yield* within(Effect.all(pushed.map(({ put }) => put), { concurrency: "unbounded" }))
+      assert.strictEqual(stored.size, lists.length)
+      for (const [key, list] of stored) {
+        const { manifests } = JSON.parse(new TextDecoder().decode(list)) as {
+          manifests: ReadonlyArray<{ digest: string }>
+        }
+        assert.sameMembers(
+          manifests.map(({ digest }) => digest),
+          pushed.filter((one) => one.key === key).map(({ digest }) => digest)
+        )
+      }
     }))
 
   it.effect("does not make the API's absence of a repository that is not there yet", () =>

@@ -125,10 +125,15 @@ describe("putBlob", () => {
         `aws ecr create-repository --region us-gov-west-1 --repository-name ${name}`
       ],
       [
+        "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
+        `aws ecr create-repository --region cn-north-1 --repository-name ${name}`
+      ],
+      [
         "123456789012.dkr-ecr.eu-west-2.on.aws",
         `aws ecr create-repository --region eu-west-2 --repository-name ${name}`
       ],
-      ["public.ecr.aws", "aws ecr-public create-repository --region us-east-1 --repository-name app"]
+      ["public.ecr.aws", "aws ecr-public create-repository --region us-east-1 --repository-name app"],
+      ["ecr-public.aws.com", "aws ecr-public create-repository --region us-east-1 --repository-name app"]
     ] as const
   ) {
     it.effect(`says how a repository that is not there is created: ${where}`, () =>
