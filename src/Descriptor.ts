@@ -50,7 +50,7 @@ export const Annotations = Schema.Record({ key: Schema.String, value: Schema.Str
 
 /**
  * The schema of a descriptor. Unknown properties are let through, unknown media types and digest algorithms are fine
- * (R-200, R-202).
+ * (image-spec, "OCI Content Descriptors", "Properties").
  *
  * @since 0.1.0
  * @category schemas
@@ -88,7 +88,7 @@ export const fromBytes = (
 
 /**
  * The content that a descriptor carries in its `data`, if it does and if that has the size and the digest it should
- * (R-201). None means that the content must be fetched.
+ * (image-spec, "Embedded Content"). None means that the content must be fetched.
  *
  * @since 0.1.0
  * @category getters
@@ -105,7 +105,8 @@ export const embedded = (descriptor: Descriptor): Option.Option<Uint8Array> => {
 }
 
 /**
- * The descriptor of the two bytes `{}`, for where there must be one but no content is (R-213).
+ * The descriptor of the two bytes `{}`, for where there must be one but no content is (image-spec, "Guidance for an
+ * Empty Descriptor").
  *
  * @since 0.1.0
  * @category constants

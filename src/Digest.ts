@@ -44,7 +44,7 @@ const split = (digest: string): readonly [algorithm: string, encoded: string] =>
 }
 
 /**
- * Whether the string is a digest (R-302). Unknown algorithms are digests too; they cannot be verified.
+ * Whether the string is a digest (image-spec, "Digests"). Unknown algorithms are digests too; they cannot be verified.
  *
  * @since 0.1.0
  * @category guards
@@ -187,7 +187,7 @@ export const fromStream = <E, R>(
 
 /**
  * A hasher for the algorithm of a digest, or `InvalidInput` for an algorithm that cannot be computed here: what cannot
- * be checked is not let through (R-026).
+ * be checked is not let through.
  *
  * @since 0.1.0
  * @category constructors
@@ -242,8 +242,8 @@ export const verify = <E, R>(
 ): Stream.Stream<Uint8Array, E | DigestMismatch | SizeMismatch | InvalidInput, R> =>
   Stream.unwrap(Effect.map(hasherFor(expected.digest), (hasher) => {
     // Hashing happens in step with the chunks, without an effect for each (a fiber step per chunk costs a third of the
-    // throughput). What comes past the expected size is withheld, but one element is let through to the takeWhile, which
-    // sees elements only, not empty chunks: a source that never ends must be left at once.
+    // throughput). What comes past the expected size is withheld, but one element is let through to the takeWhile,
+    // which sees elements only, not empty chunks: a source that never ends must be left at once.
     let excess = 0
     const checked = Stream.mapChunks(stream, (chunk) => {
       const length = Chunk.reduce(chunk, 0, (sum, bytes) => sum + bytes.byteLength)

@@ -68,7 +68,7 @@ export const History = Schema.Struct({
 export type History = typeof History.Type
 
 /**
- * The schema of an image config (R-214): `null` counts as absent, unknown fields are let through. Times are strings as
+ * The schema of an image config: `null` counts as absent, unknown fields are let through. Times are strings as
  * they were sent.
  *
  * @since 0.1.0

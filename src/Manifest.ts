@@ -18,8 +18,8 @@ import * as MediaType from "./MediaType.js"
 import { ManifestInvalid, type RegistryError, UnsupportedMediaType } from "./RegistryError.js"
 
 /**
- * The view of an image manifest (image-spec, "OCI Image Manifest Specification"; Docker "Image Manifest V 2, Schema 2").
- * `layers` may be empty.
+ * The view of an image manifest (image-spec, "OCI Image Manifest Specification"; Docker "Image Manifest V 2, Schema
+ * 2"). `layers` may be empty.
  *
  * @since 0.1.0
  * @category schemas
@@ -134,8 +134,8 @@ export const isImage = (manifest: Manifest): manifest is Image => manifest._tag 
 
 /**
  * What a manifest's bytes are checked against: their digest, and size in bytes and media type where something that is
- * itself verified names them, such as an entry of an index. A descriptor is one. What the headers of a HEAD say of size and
- * type is no more than a hint: Harbor and some proxies answer a HEAD with another `Content-Length` than a GET.
+ * itself verified names them, such as an entry of an index. A descriptor is one. What the headers of a HEAD say of size
+ * and type is no more than a hint: Harbor and some proxies answer a HEAD with another `Content-Length` than a GET.
  *
  * @since 0.1.0
  * @category models
@@ -214,7 +214,7 @@ const decodeOther = decodeWire(Schema.Struct({
 }))
 const decodeIndex = decodeWire(ImageIndex)
 
-/** R-021 and R-204: which of the three media types to believe, and when to believe none. */
+/** Which of the three media types to believe, and when to believe none. */
 const mediaTypeOf = (
   json: Record<string, unknown>,
   { contentType, expected, resource }: Provenance,

@@ -157,8 +157,8 @@ export const isDocker = (mediaType: string): boolean => mediaType.startsWith("ap
 export const isSchema1 = (mediaType: string): boolean => schema1.has(mediaType)
 
 /**
- * A layer that its publisher does not want uploaded to other registries (R-054). The `urls` of a descriptor do not make
- * it so, only its media type.
+ * A layer that its publisher does not want uploaded to other registries (image-spec, "Non-Distributable Layers"). The
+ * `urls` of a descriptor do not make it so, only its media type.
  *
  * @since 0.1.0
  * @category predicates

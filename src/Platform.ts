@@ -1,5 +1,6 @@
 /**
- * Platforms: for which operating system and processor an image is made (R-220 to R-225).
+ * Platforms: for which operating system and processor an image is made (image-spec, "Platform Variants"; names and
+ * order as in containerd/platforms).
  *
  * @since 0.1.0
  */
@@ -41,13 +42,13 @@ export const Platform = Schema.Struct({
 export type Platform = typeof Platform.Type
 
 /**
- * `os/arch[/variant]`, also `os(version+feature)/arch/variant` (R-224), into its fields as given, not normalised.
+ * `os/arch[/variant]`, also `os(version+feature)/arch/variant`, into its fields as given, not normalised.
  *
  * A lone word is an operating system, for `amd64`, or an architecture, of `linux`, when it is a known one:
  * `windows` is `windows/amd64`, `arm64` is `linux/arm64`.
  *
- * Fails with `ParsePlatformError` for anything else: empty, too many parts, characters that no platform has, a lone word
- * that is not known.
+ * Fails with `ParsePlatformError` for anything else: empty, too many parts, characters that no platform has, a lone
+ * word that is not known.
  *
  * @since 0.1.0
  * @category parsing
@@ -80,7 +81,7 @@ export const format = (platform: Platform): string =>
 const variantOf = (platform: Platform): string | undefined => platform.variant === "" ? undefined : platform.variant
 
 /**
- * The one spelling of platforms that mean the same (R-221): `linux/aarch64` and `linux/arm64/v8` are `linux/arm64`,
+ * The one spelling of platforms that mean the same: `linux/aarch64` and `linux/arm64/v8` are `linux/arm64`,
  * `linux/arm` is `linux/arm/v7`. Version and features stay as they are.
  *
  * @since 0.1.0
@@ -120,7 +121,7 @@ export const keyWithVersion = (platform: Platform): string => {
 }
 
 /**
- * Whether an entry's platform can be matched at all: `unknown/unknown` (build attestations) cannot (R-225), nor can one
+ * Whether an entry's platform can be matched at all: `unknown/unknown` (build attestations) cannot, nor can one
  * without operating system or architecture.
  *
  * @since 0.1.0
@@ -130,7 +131,7 @@ export const isKnown = (platform: Platform): boolean =>
   [platform.os, platform.architecture].every((part) => part !== "" && part.toLowerCase() !== "unknown")
 
 /**
- * The best of the candidates for the wanted platform in the match order R-222/R-223; the first among equals. None when
+ * The best of the candidates for the wanted platform in the match order; the first among equals. None when
  * no candidate runs there; candidates without a platform are passed over.
  *
  * An older processor's image is taken when there is no better one (`linux/arm/v6` for `linux/arm64`), never a newer

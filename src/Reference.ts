@@ -1,6 +1,6 @@
 /**
- * References to images: `[registry/]repository[:tag][@digest]`, in the grammar and with the defaults of Docker and every
- * other client (R-300 to R-306). `alpine` is `docker.io/library/alpine:latest`.
+ * References to images: `[registry/]repository[:tag][@digest]`, in the grammar and with the defaults of Docker and
+ * every other client (distribution/reference). `alpine` is `docker.io/library/alpine:latest`.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import { ParseReferenceError, type Role } from "./OperationError.js"
 
 /**
  * A reference in full: `registry` is `docker.io` for Docker Hub, `repository` has its `library/`. Tag and digest may
- * both be there; the digest decides then, and the tag is for people (R-304).
+ * both be there; the digest decides then, and the tag is for people.
  *
  * Two references with the same parts are equal (`Equal.equals`). One that was made with `new` is not checked until an
  * operation takes it.
@@ -78,8 +78,8 @@ const written = (reference: Reference): string =>
  * The reference in a string, with the defaults filled in: registry `docker.io`, `library/` there, and the tag `latest`
  * where there is neither tag nor digest. A `Reference` is checked and completed in the same way.
  *
- * Fails with `ParseReferenceError`, whose `role` is the one given, `image` by default. User names, passwords and queries
- * in a malformed input are masked in it.
+ * Fails with `ParseReferenceError`, whose `role` is the one given, `image` by default. User names, passwords and
+ * queries in a malformed input are masked in it.
  *
  * @since 0.1.0
  * @category parsing
@@ -157,7 +157,7 @@ export const parseRegistry = (input: string, role: Role = "image"): Effect.Effec
 export const target = (reference: Reference): string => reference.digest ?? reference.tag ?? "latest"
 
 /**
- * The short form in which people write it: without `docker.io/` and its `library/` (R-305). It always parses back to
+ * The short form in which people write it: without `docker.io/` and its `library/`. It always parses back to
  * the same registry and repository; a Hub name that would read as another registry's keeps its `docker.io/`.
  *
  * @since 0.1.0
@@ -207,7 +207,8 @@ export const FromString: Schema.Schema<Reference, string> = Schema.transformOrFa
 })
 
 /**
- * Whether the string is a tag (R-002): up to 128 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`.
+ * Whether the string is a tag (distribution-spec, "Pulling manifests"): up to 128 letters, digits, `_`, `.` and `-`,
+ * not starting with `.` or `-`.
  *
  * @since 0.1.0
  * @category guards
@@ -215,7 +216,8 @@ export const FromString: Schema.Schema<Reference, string> = Schema.transformOrFa
 export const isTag = (input: string): boolean => names.isTag(input)
 
 /**
- * Whether the string is the name of a repository within its registry (R-001), of at most 255 characters.
+ * Whether the string is the name of a repository within its registry (distribution-spec, "Pulling manifests"), of at
+ * most 255 characters.
  *
  * @since 0.1.0
  * @category guards

@@ -42,7 +42,8 @@ export interface Upload {
 }
 
 /**
- * Where a registry keeps its content: many repositories, and what a registry must know beyond what one repository tells.
+ * Where a registry keeps its content: many repositories, and what a registry must know beyond what one repository
+ * tells.
  *
  * @since 0.1.0
  * @category models
@@ -137,7 +138,9 @@ export interface Quirks {
   readonly patchStatus?: number | undefined
   /** Status of a successful blob PUT (202, 204). */
   readonly putBlobStatus?: number | undefined
-  /** `false`: a PUT that brings the whole blob is 404; a PATCH and an empty PUT are taken (some set-ups of Artifactory). */
+  /**
+   * `false`: a PUT that brings the whole blob is 404; a PATCH and an empty PUT are taken (some set-ups of Artifactory).
+   */
   readonly wholePut?: false | undefined
   /** `Range` stays at the first chunk (ECR). */
   readonly staleRange?: boolean | undefined
@@ -145,7 +148,10 @@ export interface Quirks {
   readonly uploadStatus?: false | undefined
   /** Form of `Location`: `relative` by default; an origin (`https://upload.example`) makes it absolute there. */
   readonly location?: "relative" | "absolute" | (string & {}) | undefined
-  /** The query of a `Location` must come back byte for byte; otherwise it may be encoded in another way (R-043). */
+  /**
+   * The query of a `Location` must come back byte for byte; otherwise it may be encoded in another way
+   * (distribution-spec, "POST then PUT").
+   */
   readonly exactLocationQuery?: boolean | undefined
   /** Each answer of a session has another `Location`, and only the newest works (Google). */
   readonly freshLocations?: boolean | undefined
@@ -305,10 +311,10 @@ export const storageMemory: (registry?: string) => Effect.Effect<Storage> = memo
  *
  * Names with a part `blobs`, `index.json` or `oci-layout` are refused: they would lie inside another layout.
  *
- * Fails with `StorageError` when the directory cannot be made, is a file, or is in use by another registry. The file `.lock`
- * in it names the process that uses it. If that process was killed, the next registry on the same host takes the lock over.
- * Another host or container cannot see whether the process still runs: there, remove the file by hand. That is also the case
- * in a container that was restarted.
+ * Fails with `StorageError` when the directory cannot be made, is a file, or is in use by another registry. The file
+ * `.lock` in it names the process that uses it. If that process was killed, the next registry on the same host takes
+ * the lock over. Another host or container cannot see whether the process still runs: there, remove the file by hand.
+ * That is also the case in a container that was restarted.
  *
  * @since 0.1.0
  * @category constructors

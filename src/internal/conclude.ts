@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Expected, Hasher } from "../Digest.js"
 import { DigestMismatch, SizeMismatch } from "../RegistryError.js"
 
-/** Checks what a hasher has taken in: the size first, then the digest. */
+/** Checks what a hasher has taken in: the size first, then the digest (image-spec, "Digests", "Verification"). */
 export const conclude = (
   hasher: Hasher,
   expected: Expected,

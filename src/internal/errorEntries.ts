@@ -1,6 +1,6 @@
 /**
- * What a registry or a token server says in the body of a failed answer (R-010 to R-012), whatever it sends: the result
- * always fits the errors that carry it, is bounded, and is clean for a terminal.
+ * What a registry or a token server says in the body of a failed answer (distribution-spec, "Error Codes"), whatever it
+ * sends: the result always fits the errors that carry it, is bounded, and is clean for a terminal.
  *
  * @internal
  */
@@ -17,8 +17,8 @@ const maximumDetailNodes = 256
 const maximumDetailDepth = 8
 
 /**
- * How much text of one body is looked through for secrets, in UTF-16 units. A registry's own words are far shorter; more
- * would take the processor's time for nothing, and there may be many such answers.
+ * How much text of one body is looked through for secrets, in UTF-16 units. A registry's own words are far shorter;
+ * more would take the processor's time for nothing, and there may be many such answers.
  */
 const maximumText = 64 * 1024
 /** What each text costs of that at least: a short one takes time as well. */
@@ -30,8 +30,8 @@ const left = "…"
 const unknownCode = "UNKNOWN"
 
 /**
- * Never fails: what says nothing gives no entries. `hide` takes out what must not be shown. It gets each text whole, and
- * what it may not look at any more is left out whole: of a secret that is cut off, a part would stay.
+ * Never fails: what says nothing gives no entries. `hide` takes out what must not be shown. It gets each text whole,
+ * and what it may not look at any more is left out whole: of a secret that is cut off, a part would stay.
  */
 export const parseErrorBody = (body: Uint8Array | string, hide: Hide): ReadonlyArray<ErrorEntry> => {
   const json = parseJson(body, smallBounds)

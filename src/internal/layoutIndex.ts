@@ -78,7 +78,7 @@ export const read = (files: LayoutFiles): Effect.Effect<Index | undefined, Stora
 
 const utf8 = (content: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(content))
 
-/** what is new is in its place before the index names it, and the index is replaced in one step. */
+/** What is new is in its place before the index names it, and the index is replaced in one step. */
 export const write = (
   files: LayoutFiles,
   index: Index | undefined,

@@ -9,21 +9,21 @@ import * as Digest from "../Digest.js"
 import { InvalidInput } from "../RegistryError.js"
 import { printable } from "./text.js"
 
-// Anchored, ASCII only, and read in one way, so in linear time.
+// Anchored, ASCII only, and read in one way, so in linear time.
 const name = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/
 const tag = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/
 
-/** The longest name of a repository, its registry not counted. */
+/** The longest name of a repository, its registry not counted (distribution/reference). */
 export const maximumName = 255
 
-/** R-001, of any length. */
+/** A repository name (distribution-spec, "Pulling manifests"), of any length. */
 export const hasNameGrammar = (input: string): boolean => name.test(input)
 
-/** R-001, with the length of R-301. */
+/** A repository name of at most that length. */
 export const isName = (input: unknown): input is string =>
   typeof input === "string" && input.length <= maximumName && name.test(input)
 
-/** */
+/** A tag (distribution-spec, "Pulling manifests"). */
 export const isTag = (input: unknown): input is string => typeof input === "string" && tag.test(input)
 
 /** A tag or a digest behind the place where it is, as references have it. */

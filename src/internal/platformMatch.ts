@@ -1,6 +1,6 @@
 /**
- * Which platforms an image can be for to run on another, and which of them is best (R-222, R-223). All platforms here
- * are normalised.
+ * Which platforms an image can be for to run on another, and which of them is best (containerd/platforms). All
+ * platforms here are normalised.
  *
  * @internal
  */

@@ -1,5 +1,6 @@
 /**
- * The names of operating systems and processors, and their aliases (R-220, R-221).
+ * The names of operating systems and processors, and their aliases (image-spec, "Platform Variants", and
+ * containerd/platforms).
  *
  * @internal
  */

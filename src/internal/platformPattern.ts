@@ -1,7 +1,7 @@
 /**
  * Patterns of platforms, to choose images of an index: `linux/*`, `linux/arm/*`, `linux/arm/v7`, `windows/*`, `*`.
  *
- * Other than in the match order (R-222), which finds what runs on a host, a pattern means exactly the platforms that it
+ * Other than in the match order, which finds what runs on a host, a pattern means exactly the platforms that it
  * names: `linux/arm64` is not `linux/arm/v7`.
  *
  * @internal
@@ -26,8 +26,8 @@ const everything: Platform.Platform = { os: "*", architecture: "*" }
 const isPlatform = Schema.is(Platform.Platform)
 
 /**
- * A pattern has the form that `Platform.parse` reads, with `*` for any run of characters in any part; `*` alone is every
- * platform. Both sides are compared normalised, and in lower case.
+ * A pattern has the form that `Platform.parse` reads, with `*` for any run of characters in any part; `*` alone is
+ * every platform. Both sides are compared normalised, and in lower case.
  *
  * - Without a variant: the architecture's usual one, as `Platform.normalize` has it (`linux/arm` is `linux/arm/v7`,
  *   `linux/arm64` is `v8`); any, where the architecture holds a `*`.

@@ -1,5 +1,6 @@
 /**
- * Platforms as people write them: `os/arch[/variant]`, `os(version+feature)/arch/variant`, or a lone word (R-224).
+ * Platforms as people write them: `os/arch[/variant]`, `os(version+feature)/arch/variant`, or a lone word
+ * (containerd/platforms).
  *
  * @internal
  */

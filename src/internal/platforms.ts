@@ -71,7 +71,7 @@ export type Item =
   /** For no platform that is known: an artifact, or an image whose config was not to be read. */
   | { readonly _tag: "Other"; readonly descriptor: Descriptor.Descriptor }
 
-/** BuildKit's attestations stand in an index beside the images they speak of, for `unknown/unknown` (R-225). */
+/** BuildKit's attestations stand in an index beside the images they speak of, for `unknown/unknown`. */
 const isAttestation = ({ annotations, platform }: Descriptor.Descriptor): boolean =>
   annotations?.["vnd.docker.reference.type"] === "attestation-manifest" ||
   (platform !== undefined && [platform.os, platform.architecture].some((part) => part.toLowerCase() === "unknown"))
@@ -89,8 +89,8 @@ const declared = (index: Manifest.Index): ReadonlyArray<Entry> =>
 
 /**
  * What the entries of an index are, those of nested indexes too. Of an image that says no platform the config is read,
- * unless `configs` is false; without such entries and nested indexes nothing is requested. What is named more than once is
- * read once, though each mention counts among the descriptors that an operation follows.
+ * unless `configs` is false; without such entries and nested indexes nothing is requested. What is named more than once
+ * is read once, though each mention counts among the descriptors that an operation follows.
  */
 export const survey = Effect.fnUntraced(function*(
   repository: Repository.Repository,
@@ -166,8 +166,8 @@ const notFound = (resource: string, platform: Platform.Platform, available: Read
   })
 
 /**
- * The image for a platform: the manifest itself when it is an image for it, else the best of the index. Of an index's image
- * only the descriptor is known where that says the platform.
+ * The image for a platform: the manifest itself when it is an image for it, else the best of the index. Of an index's
+ * image only the descriptor is known where that says the platform.
  */
 export const select = Effect.fnUntraced(function*(
   repository: Repository.Repository,

@@ -1,5 +1,5 @@
 /**
- * The grammar of references (R-300 to R-306), as synchronous functions over plain fields.
+ * The grammar of references (distribution/reference), as synchronous functions over plain fields.
  *
  * @internal
  */
@@ -28,14 +28,14 @@ export const hub = "docker.io"
 const legacyHub = "index.docker.io"
 const official = "library/"
 
-// Every regular expression here is anchored, knows ASCII only (R-306) and reads its input in one way, so in linear time.
+// Every regular expression here is anchored, knows ASCII only and reads its input in one way, so in linear time.
 const label = "[a-zA-Z0-9]+(?:-+[a-zA-Z0-9]+)*"
 const domain = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?$`)
 const digest = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/
 const identifier = /^[a-f0-9]{64}$/
 const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//
 
-/** Whether the first part of a name is a registry rather than the first part of a Docker Hub path (R-303). */
+/** Whether the first part of a name is a registry rather than the first part of a Docker Hub path. */
 const namesRegistry = (part: string): boolean => part === "localhost" || /[.:A-Z]/.test(part)
 
 const isRegistry = (input: unknown): input is string =>
@@ -86,7 +86,9 @@ export const parseFields = (input: string): Fields | Problem => {
   return fields
 }
 
-/** Fields that may have been put together by hand: held to the grammar one by one, then in the form that parsing gives. */
+/**
+ * Fields that may have been put together by hand: held to the grammar one by one, then in the form that parsing gives.
+ */
 export const checkFields = (fields: Fields): Fields | Problem => {
   const { digest, registry, repository, tag } = fields as { readonly [K in keyof Fields]: unknown }
   if (!isRegistry(registry)) {
@@ -159,7 +161,7 @@ const tagProblem = (text: string): Problem => {
 const algorithms = new Set(["sha256", "sha512", "blake3"])
 
 /**
- * The reference grammar first, then that of image-spec (R-302). An algorithm that is not registered is refused, as
+ * The reference grammar first, then that of image-spec ("Digests"). An algorithm that is not registered is refused, as
  * distribution/reference does: nothing tells how long its digests are, and a misspelt one would ask for nothing at all.
  */
 const isPinned = (input: unknown): input is Digest.Digest =>

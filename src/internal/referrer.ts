@@ -34,7 +34,7 @@ export const subjectOf = (raw: Uint8Array): Digest.Digest | undefined => {
 }
 
 /**
- * The entry in the list (R-074). `artifactType` is the manifest's own, else an image's config's media type (R-211). The
+ * The entry in the list. `artifactType` is the manifest's own, else an image's config's media type. The
  * annotations are the manifest's.
  */
 export const entryOf = (manifest: Stored): Descriptor.Descriptor => {

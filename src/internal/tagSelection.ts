@@ -12,7 +12,9 @@ import { InvalidInput } from "../RegistryError.js"
 import { printable } from "./text.js"
 import * as wildcard from "./wildcard.js"
 
-/** R-073 and cosign; of a sha512 digest a half or the whole. */
+/**
+ * Tags of referrers (distribution-spec, "Referrers Tag Schema") and of cosign; of a sha512 digest a half or the whole.
+ */
 const digestTag = /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.[A-Za-z0-9_-]+)?$/
 const namesDigestTags = /^\^?sha(?:256|512)-/
 

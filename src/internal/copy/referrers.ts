@@ -1,6 +1,6 @@
 /**
  * What refers to the manifests of a copy: signatures, attestations and the like, by the referrers API or its fallback
- * (R-070 to R-075), and under the tags that cosign made of digests before there was an API.
+ * (distribution-spec, "Listing Referrers"), and under the tags that cosign made of digests before there was an API.
  *
  * @internal
  */
@@ -133,7 +133,9 @@ const nodeOf = (
     })
   )
 
-/** What lies under a tag of the source, for the targets that have nothing or, unless it is to be kept, something else. */
+/**
+ * What lies under a tag of the source, for the targets that have nothing or, unless it is to be kept, something else.
+ */
 const underTag = Effect.fnUntraced(function*(
   job: Job,
   tree: Tree,

@@ -33,7 +33,9 @@ export const isWrong = ({ cause, side }: sided.Sided): boolean =>
 export const logReread = ({ cause }: sided.Sided): Effect.Effect<void> =>
   Effect.logWarning(`the source gave wrong bytes, they are read again: ${cause.message}`)
 
-/** The bytes that need not be read: none, or those that the descriptor itself carries (R-201). */
+/**
+ * The bytes that need not be read: none, or those that the descriptor itself carries (image-spec, "Embedded Content").
+ */
 export const atHand = (descriptor: Descriptor.Descriptor): Uint8Array | undefined =>
   descriptor.size === 0 ? new Uint8Array(0) : Option.getOrUndefined(Descriptor.embedded(descriptor))
 

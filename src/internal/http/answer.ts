@@ -21,7 +21,7 @@ import type { Limits } from "./pace.js"
 import { isRateLimit, parseRetryAfter } from "./retry.js"
 import type { Hide } from "./secrets.js"
 
-/** Error and token bodies are not read any further than this, in bytes. */
+/** Error and token bodies are not read any further than this, in bytes. */
 export const maxBody = 1024 * 1024
 
 /** What an answer that is no success says. */

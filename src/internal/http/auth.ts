@@ -93,7 +93,7 @@ const isAlike = (a: Purpose, b: Purpose): boolean =>
 /** Whether another repository's own scopes may be granted where one's are refused. */
 const isAboutRights = (error: RegistryError, { credential }: Purpose): boolean =>
   error._tag === "Denied" || error._tag === "CredentialsError" ||
-  // A 401 to credentials is about these.
+  // A 401 to credentials is about these (distribution, "Token Authentication Specification").
   (error._tag === "Unauthorized" && Option.isNone(credential))
 
 /** What is known of one registry. */
@@ -335,7 +335,7 @@ export const make = (
       // Only what was refused: another request may have put newer credentials there.
       if (state.direct.get(scopes.join(" ")) === refused) state.direct.delete(scopes.join(" "))
       const more = challenge === undefined ? undefined : Challenge.parameter(challenge, "scope")
-      // What we know to need and what the registry says it wants.
+      // What we know to need and what the registry says it wants.
       const wanted = Scopes.union(scopes, more === undefined ? [] : [more])
       const next = yield* current(host, state, scopes, wanted)
       // The same credentials again are pointless; a new token is not, even from a token server that repeats itself.

@@ -86,7 +86,7 @@ export const declaredLength = (headers: Readonly<Record<string, string | undefin
   const text = headers["content-length"]
   if (text === undefined || !/^[0-9]{1,15}$/.test(text)) return undefined
   const encoding = headers["content-encoding"]
-  // fetch decodes the body and leaves the length of the encoded one
+  // fetch decodes the body and leaves the length of the encoded one
   return encoding === undefined || encoding === "" || encoding === "identity" ? Number(text) : undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * `WWW-Authenticate` as RFC 9110 §11.6.1 has it, and as registries write it (R-100).
+ * `WWW-Authenticate` as RFC 9110 §11.6.1 has it, and as registries write it.
  *
  * @internal
  */
@@ -19,7 +19,9 @@ const unquoted = /[^\s,]*/y
 /** What follows a scheme that was not set off by a comma: `Basic realm="a" Bearer realm="b"`. */
 const schemeAhead = /[ \t]+[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*=/y
 const parameterAhead = /[ \t]*,[ \t,]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*=/y
-/** Names that a lone `name=` is taken for a parameter with an empty value by, although it would be a token68 as well. */
+/**
+ * Names that a lone `name=` is taken for a parameter with an empty value by, although it would be a token68 as well.
+ */
 const wellKnown = new Set(["realm", "service", "scope", "error", "charset"])
 
 /**
@@ -128,7 +130,7 @@ export const parameter = (challenge: Challenge, name: string): string | undefine
   Object.hasOwn(challenge.parameters, name) ? challenge.parameters[name] : undefined
 
 /**
- * The challenge to answer: Bearer with a realm before Basic (R-100); undefined when there is neither.
+ * The challenge to answer: Bearer with a realm before Basic; undefined when there is neither.
  *
  * @internal
  */

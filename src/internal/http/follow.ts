@@ -46,12 +46,14 @@ export interface Arrival extends Answer {
 const maxHops = 10
 const redirects = new Set([301, 302, 303, 307, 308])
 
-/** What becomes of a connection: it stays open as long as a scope, is let go of at once, or comes to its end by itself. */
+/**
+ * What becomes of a connection: it stays open as long as a scope, is let go of at once, or comes to its end by itself.
+ */
 type Fate = Scope.Scope | "Close" | "Over"
 
 /**
- * Runs an effect with a scope of its own. What is over is left as it is: closing the scope would abort a request that has
- * ended, which takes much of what it took to make it.
+ * Runs an effect with a scope of its own. What is over is left as it is: closing the scope would abort a request that
+ * has ended, which takes much of what it took to make it.
  */
 const withOwnScope = <A, E, R>(
   effect: (scope: Scope.CloseableScope) => Effect.Effect<A, E, R>,
@@ -97,15 +99,16 @@ const next = <E>(journey: Journey<E>, arrival: Arrival): Effect.Effect<Next | un
   }
   const reads = journey.method === "GET" || journey.method === "HEAD"
   if (status === 303) return Effect.succeed({ to, origin, getInstead: !reads })
-  // What a 301 or 302 means for other methods differs from client to client; 307 and 308 keep method and body (R-004).
+  // What a 301 or 302 means for other methods differs from client to client; 307 and 308 keep method and body (RFC 9110
+  // §15.4).
   if (!reads && status < 303) return refuse(`a ${journey.method} was redirected with ${status}`)
   return Effect.succeed({ to, origin, getInstead: false })
 }
 
 /**
  * Lets go of a redirect's connection, when what little it has of a body has been read. That goes on beside the next
- * request, for the body may never come, and ends with the fiber at the latest. Only when the request streams its own body
- * is it waited for, as the source has one reader at a time.
+ * request, for the body may never come, and ends with the fiber at the latest. Only when the request streams its own
+ * body is it waited for, as the source has one reader at a time.
  */
 const leave = <E>({ body, method }: Outgoing<E>, answer: Answer, close: Effect.Effect<void>): Effect.Effect<void> => {
   if (answer.isOver) return Effect.void

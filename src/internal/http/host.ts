@@ -44,7 +44,7 @@ const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/
 const reserved = new Set(["connection", "content-length", "host", "transfer-encoding", "accept-encoding", "upgrade"])
 
 /**
- * One name for each registry: lower case, and `docker.io` for all names of Docker Hub (R-114, R-408).
+ * One name for each registry: lower case, and `docker.io` for all names of Docker Hub.
  *
  * @internal
  */
@@ -130,10 +130,10 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * Why an address that the registry gave must not be asked, in words; undefined when it may. `from` is where it was found.
- * The rule holds for realms, redirects and `Location` alike: no scheme but http and https, never from https to http, and
- * not from a public registry to an internal address. Names are judged when a connection is made, by a layer that looks
- * them up. A `Link` does not leave its origin at all.
+ * Why an address that the registry gave must not be asked, in words; undefined when it may. `from` is where it was
+ * found. The rule holds for realms, redirects and `Location` alike: no scheme but http and https, never from https to
+ * http, and not from a public registry to an internal address. Names are judged when a connection is made, by a layer
+ * that looks them up. A `Link` does not leave its origin at all.
  *
  * @internal
  */

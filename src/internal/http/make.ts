@@ -227,7 +227,7 @@ export const makeTransport = Effect.fnUntraced(function*(
   }
 
   /**
-   * The challenge of `/v2/`, for a registry that sent none with its 401, as gcr.io used to (R-108).
+   * The challenge of `/v2/`, for a registry that sent none with its 401, as gcr.io used to.
    */
   const probe = (host: Host.Host): Effect.Effect<string | undefined, Failed> =>
     Effect.map(
@@ -247,8 +247,8 @@ export const makeTransport = Effect.fnUntraced(function*(
     )
 
   /**
-   * One try. `answered` is called as soon as those who wait for the first answer of the registry may go on: they find its
-   * challenge then.
+   * One try. `answered` is called as soon as those who wait for the first answer of the registry may go on: they find
+   * its challenge then.
    */
   const attempt = <E>(
     prepared: Prepared<E>,
@@ -291,7 +291,8 @@ export const makeTransport = Effect.fnUntraced(function*(
   const inTurn = <E>(prepared: Prepared<E>): Effect.Effect<Response, Failed<E>> => {
     const { host, request, url } = prepared
     const home = new URL(url).origin === host.origin
-    // A body's content may itself come from a request to this registry, which must not wait for the request of the body.
+    // A body's content may itself come from a request to this registry, which must not wait for the request of the
+    // body.
     return home && request.body?._tag !== "Stream"
       ? firstOf(host.registry)((answered) => attempt(prepared, home, answered))
       : attempt(prepared, home, () => {})

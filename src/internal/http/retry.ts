@@ -69,7 +69,8 @@ export const ofAnswer = (
     : undefined
 
 /**
- * `Retry-After`: seconds, with a fraction too, or an HTTP date (R-015). Undefined when it is neither, or in the past.
+ * `Retry-After`: seconds, with a fraction too, or an HTTP date (RFC 9110 §10.2.3). Undefined when it is neither, or in
+ * the past.
  *
  * @internal
  */

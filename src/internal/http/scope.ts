@@ -12,8 +12,9 @@ export interface TokenScope {
 }
 
 /**
- * The parts of a scope, split at its first and last colon because the name may hold `host:port` (R-110). The deprecated
- * class, `repository(plugin)`, is dropped. Undefined for a shape that is not known.
+ * The parts of a scope, split at its first and last colon because the name may hold `host:port` (distribution, "Token
+ * Scope Documentation"). The deprecated class, `repository(plugin)`, is dropped. Undefined for a shape that is not
+ * known.
  *
  * @internal
  */
@@ -36,7 +37,7 @@ export const format = (scope: TokenScope): string => `${scope.type}:${scope.name
 
 /**
  * One sorted list of scopes, each resource once with all its actions, `*` taking in the others, resources without an
- * action left out, and unknown shapes kept as they are (R-111). An entry may itself be a list parted by spaces, as the
+ * action left out, and unknown shapes kept as they are. An entry may itself be a list parted by spaces, as the
  * `scope` of a challenge is.
  *
  * @internal

@@ -63,16 +63,16 @@ export interface Settings {
 const clientId = "effect-oci"
 
 /**
- * The user as which Azure's registry takes an identity token for a password, where its token server has no POST (R-114).
+ * The user as which Azure's registry takes an identity token for a password, where its token server has no POST.
  */
 const identityUser = "00000000-0000-0000-0000-000000000000"
 
-/** Shorter lives are none: the specification promises that every token lives so long (R-105). */
+/** Every token lives at least this long (distribution, "Token Authentication Specification"). */
 const shortestLife = 60_000
 
 /**
  * When to renew a token: counted from `issued_at` where that is plausible, from the request otherwise, and a tenth of
- * its life, at most half a minute, before it ends (R-105, R-106).
+ * its life, at most half a minute, before it ends (distribution, "Token Authentication Specification").
  *
  * @internal
  */
@@ -87,7 +87,7 @@ export const renewal = (answer: object, requested: number): number => {
   return issued + life - Math.min(30_000, life / 10)
 }
 
-/** The text of the token in an answer: `token` and `access_token` mean the same (R-105). */
+/** The text of the token in an answer: `token` and `access_token` mean the same ("Token response fields" there). */
 const tokenOf = (answer: object): string | undefined => {
   for (const name of ["token", "access_token"] as const) {
     const value = Predicate.hasProperty(answer, name) ? answer[name] : undefined
@@ -96,7 +96,9 @@ const tokenOf = (answer: object): string | undefined => {
   return undefined
 }
 
-/** The new identity token in an answer to one. It is made of printable ASCII (RFC 6749, appendix A.17), or is of no use. */
+/**
+ * The new identity token in an answer to one. It is made of printable ASCII (RFC 6749, appendix A.17), or is of no use.
+ */
 const refreshTokenOf = (wanted: Wanted, answer: object): Redacted.Redacted | undefined => {
   if (!isIdentity(wanted)) return undefined
   const value = Predicate.hasProperty(answer, "refresh_token") ? answer.refresh_token : undefined
@@ -123,7 +125,7 @@ const getForm = (
   scopes: ReadonlyArray<string>,
   authorization: Redacted.Redacted | undefined
 ): Form => {
-  // Each scope is a parameter of its own, and the realm's own query is kept (R-101, R-102).
+  // Each scope is a parameter of its own, and the realm's own query is kept.
   const query = parameters([
     ...(wanted.issuer.service === undefined ? [] : [["service", wanted.issuer.service] as const]),
     ...scopes.map((scope) => ["scope", scope] as const)
@@ -256,9 +258,10 @@ const isMissing = (status: number): boolean => status === 404 || status === 405
 const isUnwelcome = (status: number): boolean => status === 400 || status === 401
 
 /**
- * Asks with an identity token: with a POST, and with a GET where that is refused. Token servers without the POST answer it
- * with 404 or 405, some with 400, Artifactory with 401. What works is remembered: each refusal may count as a failed login,
- * and a few of these lock an account. That both refuse says nothing of either: the next token may be a valid one.
+ * Asks with an identity token: with a POST, and with a GET where that is refused. Token servers without the POST answer
+ * it with 404 or 405, some with 400, Artifactory with 401. What works is remembered: each refusal may count as a failed
+ * login, and a few of these lock an account. That both refuse says nothing of either: the next token may be a valid
+ * one.
  */
 const requestByIdentity = Effect.fnUntraced(function*(
   settings: Settings,
@@ -294,7 +297,7 @@ const requestByIdentity = Effect.fnUntraced(function*(
   return !isMissing(status) && isUnwelcome(got.refusal.status) ? posted : got
 })
 
-/** Asks once, by the way that fits the credential (R-104). */
+/** Asks once, by the way that fits the credential. */
 const request = Effect.fnUntraced(function*(
   settings: Settings,
   ways: Ways,
@@ -346,6 +349,6 @@ const fetchToken = Effect.fnUntraced(function*(
   }
 })
 
-/** Whether a refusal may be about what was asked for. A 401 to credentials is about these (R-107). */
+/** Whether a refusal may be about what was asked for. A 401 to credentials is about these. */
 const isAboutScopes = (wanted: Wanted, status: number): boolean =>
   status >= 400 && status < 500 && (status !== 401 || Option.isNone(wanted.credential))

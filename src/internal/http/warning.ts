@@ -1,5 +1,5 @@
 /**
- * `Warning` headers of registries (R-014).
+ * `Warning` headers of registries (distribution-spec, "Warnings").
  *
  * @internal
  */

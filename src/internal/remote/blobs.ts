@@ -14,10 +14,10 @@ import { base, isStatus, orNotFound, readScopes, reference, type Remote, remove 
 import { unsupported } from "./removal.js"
 
 /**
- * One HEAD; a GET, given up at its headers, only where a HEAD is not possible. The `Content-Length` is the size of the blob
- * (distribution-spec, "Checking if content exists in the registry"): a registry that lost its disk in the middle of a
- * write has a part of it. Without a usable one the blob counts as there, as the question is only asked to save an upload.
- * Some registries and proxies say 0 in the answer to every HEAD: then a GET decides.
+ * One HEAD; a GET, given up at its headers, only where a HEAD is not possible. The `Content-Length` is the size of the
+ * blob (distribution-spec, "Checking if content exists in the registry"): a registry that lost its disk in the middle
+ * of a write has a part of it. Without a usable one the blob counts as there, as the question is only asked to save an
+ * upload. Some registries and proxies say 0 in the answer to every HEAD: then a GET decides.
  */
 export const hasBlob = (remote: Remote) =>
   Effect.fnUntraced(function*(
@@ -87,7 +87,7 @@ export const readBlob = (remote: Remote) =>
     return bytes
   })
 
-/** R-080. */
+/** Deletes the blob (distribution-spec, "Deleting Blobs"). */
 export const deleteBlob = (remote: Remote) =>
   Effect.fnUntraced(function*(input: Digest.Digest): Effect.fn.Return<void, Failure> {
     const digest = yield* checkDigest(input)

@@ -1,5 +1,6 @@
 /**
- * A blob in chunks (R-045 to R-047): each in a PATCH, the last one in the closing PUT, as ECR takes no empty one.
+ * A blob in chunks (distribution-spec, "Pushing a blob in chunks"): each in a PATCH, the last one in the closing PUT,
+ * as ECR takes no empty one.
  *
  * @internal
  */
@@ -110,7 +111,7 @@ const sendChunk = <E>(
     accept: success,
     replay: false
   }).pipe(
-    // What a 2xx says of the range is not asked: ECR repeats that of the first chunk.
+    // What a 2xx says of the range is not asked: ECR repeats that of the first chunk.
     Effect.tap((response): Effect.Effect<void, Failure> =>
       closing === undefined ? advance(session, response) : closed(session, response, closing.digest)
     )

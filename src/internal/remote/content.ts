@@ -121,7 +121,7 @@ export const pieces = <E, R>(
 export const checkBlob = (blob: Blob): Effect.Effect<Digest.Digest, InvalidInput> =>
   Effect.zipLeft(checkDigest(blob.digest), checkSize(blob.size))
 
-/** A maker of hashers for a digest, or `InvalidInput` where the algorithm cannot be computed (R-026). */
+/** A maker of hashers for a digest, or `InvalidInput` where the algorithm cannot be computed. */
 export const hashers = (digest: Digest.Digest): Effect.Effect<() => Digest.Hasher, InvalidInput> =>
   Effect.map(
     Digest.hasherFor(digest),

@@ -1,5 +1,5 @@
 /**
- * The bytes of a blob, verified, going on where a broken connection left off (R-026, R-027).
+ * The bytes of a blob, verified, going on where a broken connection left off (distribution-spec, "Pulling blobs").
  *
  * @internal
  */
@@ -120,8 +120,8 @@ interface Connection {
 }
 
 /**
- * Bytes that are passed on together: what is behind them works once for each batch, and that is what costs. Sockets give
- * 64 KiB at a time.
+ * Bytes that are passed on together: what is behind them works once for each batch, and that is what costs. Sockets
+ * give 64 KiB at a time.
  */
 interface Batch {
   readonly parts: Array<Uint8Array>
@@ -142,8 +142,8 @@ const reading = (transfer: Transfer, scope: Scope.Scope, clock: Clock.Clock): Pu
   const idle = Duration.toMillis(remote.config.idleTimeout ?? defaultIdleTimeout)
   const patience = idle * (retries(remote) + 1)
   /**
-   * Milliseconds that may yet be lost in waits for headers, and for bytes that come slower than the floor rate, over all
-   * connections: a byte on each of them is no progress.
+   * Milliseconds that may yet be lost in waits for headers, and for bytes that come slower than the floor rate, over
+   * all connections: a byte on each of them is no progress.
    */
   let left = patience
   /** Since when bytes are waited for; undefined while the consumer has its time. */
@@ -341,8 +341,8 @@ const mismatch = ({ resource }: Transfer, expected: number, actual: number) =>
   new SizeMismatch({ resource, expected, actual })
 
 /**
- * Adds what came to the batch: without what is to be left out, counted and hashed, and not more than is wanted. An answer
- * that holds more than the blob is a mismatch.
+ * Adds what came to the batch: without what is to be left out, counted and hashed, and not more than is wanted. An
+ * answer that holds more than the blob is a mismatch.
  */
 const take = (
   transfer: Transfer,

@@ -41,7 +41,7 @@ import {
   writeScopes
 } from "./remote.js"
 
-/** R-020: without it old registries convert manifests down to schema 1. */
+/** Without `Accept` old registries convert manifests down to schema 1. */
 const accept = (mediaType?: string): string =>
   mediaType === undefined || !Descriptor.isMediaType(mediaType) || MediaType.acceptManifests.includes(mediaType)
     ? MediaType.acceptManifests.join(", ")
@@ -53,7 +53,10 @@ const text = (target: Target): string => target._tag === "Tag" ? target.tag : ta
 export const contentDigest = (response: Pick<Response, "headers">): Option.Option<Digest.Digest> =>
   Option.filter(Digest.parse(response.headers["docker-content-digest"]?.trim() ?? ""), Digest.isSupported)
 
-/** Descriptor of the manifest: one HEAD, and a GET only where the HEAD does not tell all (R-024, R-025). */
+/**
+ * Descriptor of the manifest: one HEAD, and a GET only where the HEAD does not tell all (distribution-spec, "Checking
+ * if content exists in the registry").
+ */
 export const resolve = (remote: Remote) => asked(remote, described, ({ descriptor }) => descriptor)
 
 /** Whether there is a manifest: one HEAD, of which only the status matters, and a GET only where a HEAD is no help. */
@@ -160,8 +163,8 @@ export const getManifest =
     Effect.map(fetchManifest(remote)(requested, options), ({ manifest }) => manifest)
 
 /**
- * The manifest, read within its limit and verified by whatever digest is known of it (R-022, R-023). One that came
- * damaged is fetched once more.
+ * The manifest, read within its limit and verified by whatever digest is known of it (distribution-spec, "Pulling
+ * manifests"). One that came damaged is fetched once more.
  */
 export const fetchManifest = (remote: Remote) =>
   Effect.fnUntraced(function*(
@@ -240,7 +243,10 @@ const withoutSecrets = (error: RegistryError, response: Response): RegistryError
 
 export interface Put {
   readonly digest: Digest.Digest
-  /** The registry keeps the list of referrers of the manifest's subject by itself (R-064). */
+  /**
+   * The registry keeps the list of referrers of the manifest's subject by itself (distribution-spec, "Pushing Manifests
+   * with Subject").
+   */
   readonly indexed: boolean
 }
 
@@ -275,7 +281,7 @@ export const putManifest = (remote: Remote) =>
         url,
         scopes: writeScopes(remote),
         headers: condition,
-        // R-060: the type without parameters, the same as inside.
+        // The type without parameters, the same as inside.
         body: { _tag: "Bytes", bytes: raw, contentType: descriptor.mediaType },
         accept: success,
         replay: true
@@ -284,7 +290,7 @@ export const putManifest = (remote: Remote) =>
       )
 
     const store = Effect.gen(function*() {
-      // A registry hashes what comes by tag with sha256; only by its digest does other content keep its name (R-063).
+      // A registry hashes what comes by tag with sha256; only by its digest does other content keep its name.
       const byTag = tag !== undefined && Digest.algorithm(digest) === "sha256"
       const plain = `${path}/${byTag ? tag : digest}`
       const response = yield* put(byTag || tag === undefined ? plain : withParameter(plain, "tag", tag))
@@ -313,8 +319,8 @@ export const putManifest = (remote: Remote) =>
   })
 
 /**
- * Whether a refusal may be due to a tag that the registry keeps as it is: ECR says so with 400, for the very same content
- * too, Docker Hub with 403, Quay with 409, Harbor with 412.
+ * Whether a refusal may be due to a tag that the registry keeps as it is: ECR says so with 400, for the very same
+ * content too, Docker Hub with 403, Quay with 409, Harbor with 412.
  */
 const mayBeKept = (
   error: RegistryError,
@@ -332,7 +338,7 @@ const saysImmutable = (errors: ReadonlyArray<ErrorEntry>): boolean =>
     ["TAG_INVALID", "TAG_IMMUTABLE", "PRECONDITION"].includes(code) || /immutable|cannot be overwritten/i.test(message)
   )
 
-/** R-061: a digest in the answer is checked against the bytes sent, with its own algorithm. */
+/** A digest in the answer is checked against the bytes sent, with its own algorithm. */
 const checkStored = (
   response: Response,
   raw: Uint8Array,
@@ -346,7 +352,7 @@ const checkStored = (
     }
   })
 
-/** R-062: a refused manifest, with all that the registry says is wrong with it. */
+/** A refused manifest, with all that the registry says is wrong with it. */
 const refused = (
   error: UnexpectedStatus,
   remote: Remote,

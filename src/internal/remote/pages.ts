@@ -1,5 +1,5 @@
 /**
- * Lists that a registry cuts into pages (R-066).
+ * Lists that a registry cuts into pages (distribution-spec, "Listing Tags", "Listing Referrers").
  *
  * @internal
  */

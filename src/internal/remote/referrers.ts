@@ -1,5 +1,5 @@
 /**
- * Manifests that refer to another one (R-070 to R-073).
+ * Manifests that refer to another one (distribution-spec, "Listing Referrers").
  *
  * @internal
  */

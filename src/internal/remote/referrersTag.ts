@@ -1,5 +1,6 @@
 /**
- * The tag under which clients keep a list of referrers where the registry does not (R-073, R-074, R-075).
+ * The tag under which clients keep a list of referrers where the registry does not (distribution-spec, "Referrers Tag
+ * Schema").
  *
  * @internal
  */
@@ -19,7 +20,7 @@ import * as Api from "./referrersApi.js"
 import { type Edit, together } from "./referrersEdits.js"
 import { isStatus, reference, type Remote } from "./remote.js"
 
-/** R-073: `sha256-<encoded>`; of a sha512 digest the first half stays. */
+/** `sha256-<encoded>`; of a sha512 digest the first half stays. */
 export const tagOf = (subject: Digest.Digest): string =>
   `${Digest.algorithm(subject).slice(0, 32)}-${Digest.encoded(subject).slice(0, 64)}`.replace(/[^a-zA-Z0-9._-]/g, "-")
 
@@ -31,7 +32,7 @@ export const list = (remote: Remote, subject: Digest.Digest): Effect.Effect<Opti
   found(remote, tagOf(subject)).pipe(
     Effect.map((there) => there === undefined ? Option.none() : Option.some(there.manifest)),
     Effect.map(Option.filter((manifest) => isList(manifest, subject))),
-    // R-073: what is no index lists no referrers.
+    // What is no index lists no referrers.
     Effect.catchTag("ManifestInvalid", "UnsupportedMediaType", () => Effect.succeed(Option.none()))
   )
 

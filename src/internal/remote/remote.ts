@@ -27,11 +27,11 @@ export interface Remote {
   readonly also?: ReadonlyArray<string> | undefined
 }
 
-/** `/v2/<name>`, of a name that may stand in a URL (R-001). */
+/** `/v2/<name>`, of a name that may stand in a URL. */
 export const base = (remote: Remote): Effect.Effect<string, InvalidInput> =>
   Effect.map(checkName(remote.name), (name) => `/v2/${name}`)
 
-/** R-109: what a token must allow for reading, writing and deleting. */
+/** What a token must allow for reading, writing and deleting. */
 export const pull = (name: string): ReadonlyArray<string> => [`repository:${name}:pull`]
 export const push = (name: string): ReadonlyArray<string> => [`repository:${name}:pull,push`]
 /** The repository's own scope comes first: whom credentials are asked for. */

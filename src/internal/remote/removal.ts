@@ -1,5 +1,5 @@
 /**
- * Removal of manifests and tags (R-080, R-081).
+ * Removal of manifests and tags (distribution-spec, "Content Management").
  *
  * @internal
  */

@@ -27,11 +27,11 @@ const grace = "300 millis"
 
 export interface UploadSession {
   readonly remote: Remote
-  /** The newest address that the registry gave (R-044). */
+  /** The newest address that the registry gave. */
   location: string
   /** Closed by a PUT, or gone: there is nothing to cancel. */
   finished: boolean
-  /** Bytes that all chunks but the last must have at least (R-047). */
+  /** Bytes that all chunks but the last must have at least (distribution-spec, "Pushing a blob in chunks"). */
   readonly minimum: number
 }
 
@@ -63,7 +63,7 @@ export interface Mount {
   readonly from: string
 }
 
-/** R-053, R-049: the address that opens a session, and what it may have to do. */
+/** The address that opens a session, and what it may have to do. */
 const openingUrl = (path: string, algorithm: string, mount: Mount | undefined): string => {
   const uploads = `${path}/blobs/uploads/`
   const url = mount === undefined
@@ -112,8 +112,8 @@ const post = (
     )
 
 /**
- * The tries of a POST that is answered 200 without a session, which is no answer to it: Quay's health check ("Healthcheck
- * requested") may stand before the registry for a while.
+ * The tries of a POST that is answered 200 without a session, which is no answer to it: Quay's health check
+ * ("Healthcheck requested") may stand before the registry for a while.
  */
 const insistent = <A, R>(
   remote: Remote,
@@ -139,8 +139,8 @@ export const checkDigest = (response: Response, expected: Digest.Digest): Effect
 }
 
 /**
- * Notes that a closing PUT was answered with a success. Only 201 says that the blob is stored (distribution-spec, "Pushing
- * blobs"): the session is over then.
+ * Notes that a closing PUT was answered with a success. Only 201 says that the blob is stored (distribution-spec,
+ * "Pushing blobs"): the session is over then.
  */
 export const closed = (
   session: UploadSession,
@@ -151,7 +151,10 @@ export const closed = (
     if (response.status === 201) session.finished = true
   })
 
-/** R-052. Whatever comes of it, the upload's own outcome stands. */
+/**
+ * Cancels the session (distribution-spec, "Cancel a blob upload"). Whatever comes of it, the upload's own outcome
+ * stands.
+ */
 const cancel = (session: UploadSession): Effect.Effect<void> =>
   Effect.suspend(() =>
     session.finished ? Effect.void : session.remote.transport.call({
@@ -179,10 +182,10 @@ const awaitWithin = (fiber: Fiber.Fiber<unknown, unknown>, time: Duration.Durati
   Effect.flatMap(Effect.forkDaemon(Effect.timeout(Effect.interruptible(Fiber.await(fiber)), time)), Fiber.await)
 
 /**
- * A request that carries bytes, and what follows from its answer. When it is interrupted after the last of them went out,
- * the answer is waited for a little longer: a PUT leaves a blob then and no session, and a PATCH the only address at which
- * a registry may still take the DELETE. distribution 2.8 (docker-registry) answers it 404 at any older one, and at every
- * one after a body that was cut.
+ * A request that carries bytes, and what follows from its answer. When it is interrupted after the last of them went
+ * out, the answer is waited for a little longer: a PUT leaves a blob then and no session, and a PATCH the only address
+ * at which a registry may still take the DELETE. distribution 2.8 (docker-registry) answers it 404 at any older one,
+ * and at every one after a body that was cut.
  */
 export const lasting = <A, E>(request: Effect.Effect<A, E>, isSent: () => boolean): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
@@ -230,8 +233,9 @@ const opening = (
   ))
 
 /**
- * A session of the scope, or undefined when the blob was mounted (R-053). A mount that is declined goes on
- * in the session that came instead; one that fails is forgotten and a plain session opened.
+ * A session of the scope, or undefined when the blob was mounted (distribution-spec, "Mounting a blob from another
+ * repository"). A mount that is declined goes on in the session that came instead; one that fails is forgotten and a
+ * plain session opened.
  */
 export const open = (
   remote: Remote,
@@ -278,7 +282,7 @@ export const advance = (session: UploadSession, response: Response): Effect.Effe
 }
 
 /**
- * How many bytes the registry has by its own account (R-050), or undefined when the session is gone or does not say.
+ * How many bytes the registry has by its own account, or undefined when the session is gone or does not say.
  * `0-0`, which stands for one byte as well as for none, counts as none.
  */
 export const acknowledged = (session: UploadSession): Effect.Effect<number | undefined> =>

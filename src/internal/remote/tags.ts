@@ -16,7 +16,7 @@ import { type Page, pages, pageSize } from "./pages.js"
 import { base, json, orNotFound, protocol, readScopes, type Remote } from "./remote.js"
 
 /**
- * The strings under `key`. Nexus lists `null`, an empty repository may have `null` for a list (R-065), Artifactory
+ * The strings under `key`. Nexus lists `null`, an empty repository may have `null` for a list, Artifactory
  * lists digests: what is not a name of the kind is left out, as nothing could be done with it.
  */
 const names = (
@@ -77,7 +77,7 @@ export const listRepositories = (
   }).pipe(missing("registry", registry))
 }
 
-/** Whether the registry answers and takes the credentials (R-009). */
+/** Whether the registry answers and takes the credentials (distribution-spec, "Determining Support"). */
 export const ping = (transport: Transport, registry: string): Effect.Effect<void, Failure> =>
   transport.call({ method: "GET", registry, url: "/v2/", scopes: [], accept: [200], replay: true }).pipe(
     Effect.asVoid,

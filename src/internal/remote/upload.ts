@@ -1,5 +1,5 @@
 /**
- * Blobs into a registry: mounted, or sent in one streamed PUT, or in chunks (R-040 to R-053).
+ * Blobs into a registry: mounted, or sent in one streamed PUT, or in chunks (distribution-spec, "Pushing blobs").
  *
  * @internal
  */
@@ -95,7 +95,7 @@ const once = Effect.fnUntraced(function*<E>(
 /** Chunks of content whose length nobody knows: two of them are in memory at a time. */
 const defaultChunkSize = 8 * 1024 * 1024
 
-/** A blob whose digest and size come with its last byte. */
+/** A blob whose digest and size come with its last byte. */
 export const uploadBlob = (remote: Remote) =>
   Effect.fnUntraced(function*<E, R>(
     content: Stream.Stream<Uint8Array, E, R>,
@@ -122,7 +122,10 @@ export const uploadBlob = (remote: Remote) =>
     return blob
   })
 
-/** The mount alone: false when the registry would rather have the bytes. */
+/**
+ * The mount alone (distribution-spec, "Mounting a blob from another repository"): false when the registry would rather
+ * have the bytes.
+ */
 export const mountBlob = (remote: Remote) =>
   Effect.fnUntraced(function*(blob: Blob, from: string): Effect.fn.Return<boolean, Failure> {
     yield* base(remote)

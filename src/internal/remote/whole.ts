@@ -1,6 +1,6 @@
 /**
- * A blob in one streamed PUT (R-042), which goes on where the session stands when it is cut; where a registry takes no
- * such PUT, in one streamed PATCH and an empty PUT.
+ * A blob in one streamed PUT (distribution-spec, "POST then PUT"), which goes on where the session stands when it is
+ * cut; where a registry takes no such PUT, in one streamed PATCH and an empty PUT.
  *
  * @internal
  */

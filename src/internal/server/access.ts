@@ -46,7 +46,7 @@ const pullOf = (name: string): Scope => ({ type: "repository", name, actions: ["
 
 const print = ({ actions, name, type }: Scope): string => `${type}:${name}:${actions.join(",")}`
 
-/** R-110: the name may hold colons, so the first and the last one count. */
+/** The name may hold colons, so the first and the last one count. */
 const parseScope = (text: string): Scope | undefined => {
   const match = /^([^:]+):(.+):([^:]*)$/.exec(text)
   return match?.[1] === undefined || match[2] === undefined
@@ -54,7 +54,7 @@ const parseScope = (text: string): Scope | undefined => {
     : { type: match[1], name: match[2], actions: (match[3] ?? "").split(",").filter((action) => action !== "") }
 }
 
-/** What a request needs (R-109). */
+/** What a request needs (distribution, "Token Scope Documentation"). */
 const needed = ({ kind, query, route }: Exchange): ReadonlyArray<Scope> => {
   switch (route._tag) {
     case "Catalog":
@@ -175,7 +175,7 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
 
   const wrong = refuse(401, "UNAUTHORIZED", "the credentials are wrong")
 
-  /** R-107: what is not allowed is left out, without a word. */
+  /** What is not allowed is left out, without a word. */
   const grant = (user: string | undefined, asked: ReadonlyArray<string>): ReadonlyArray<Scope> => {
     const access = accessOf(auth, user) ?? (() => [])
     return asked.flatMap((entry) => entry.split(" ")).flatMap((entry) => {
@@ -231,7 +231,7 @@ const bearer = (auth: Extract<Auth, { readonly _tag: "Bearer" }>): AccessControl
       const body = yield* readBody(exchange, 64 * 1024)
       if (body === undefined) return yield* refuse(413, "UNSUPPORTED", "the form is too large")
       const form = new URLSearchParams(new TextDecoder().decode(body))
-      // R-103: what the form must have.
+      // What the form must have (distribution, "OAuth2 Token Authentication").
       if (!form.has("grant_type") || !form.has("service") || !form.has("client_id")) {
         return yield* refuse(400, "UNSUPPORTED", "grant_type, service and client_id are required")
       }

@@ -1,5 +1,5 @@
 /**
- * Blobs: GET with ranges, HEAD, DELETE (S-02, S-03, S-30).
+ * Blobs: GET with ranges, HEAD, DELETE (distribution-spec, "Pulling blobs", "Deleting Blobs").
  *
  * @internal
  */

@@ -91,7 +91,7 @@ const makeUpload = (
         }
         if (size === 0) yield* failed(fs.writeFile(draft, new Uint8Array()))
         yield* target.adopt(draft, target.blobPath(digest))
-        // S-02: it can be had by either digest.
+        // It can be had by either digest.
         yield* Effect.forEach(
           actual.filter((other) => other !== digest),
           (other) => target.link(target.blobPath(digest), target.blobPath(other)),

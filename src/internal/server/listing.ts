@@ -1,5 +1,5 @@
 /**
- * Lists: tags, repositories, referrers (S-20, S-21).
+ * Lists: tags, repositories, referrers (distribution-spec, "Content Discovery").
  *
  * @internal
  */

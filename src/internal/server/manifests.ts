@@ -1,5 +1,6 @@
 /**
- * Manifests: GET, HEAD, PUT, DELETE (S-04, S-16 to S-19, S-30).
+ * Manifests: GET, HEAD, PUT, DELETE (distribution-spec, "Pulling manifests", "Pushing Manifests", "Deleting
+ * Manifests").
  *
  * @internal
  */
@@ -29,7 +30,7 @@ import {
 } from "./exchange.js"
 import { absolute, type Context } from "./uploads.js"
 
-/** S-04: a reference that is no reference names nothing. */
+/** A reference that is no reference names nothing. */
 const unknownIfInvalid = <A>(
   effect: Effect.Effect<A, Failure>,
   name: string,
@@ -129,7 +130,7 @@ const checkConditions = (
   })
 }
 
-/** S-17: all that is missing is named; a subject and what is not distributable may be absent. */
+/** All that is missing is named; a subject and what is not distributable may be absent. */
 const checkReferences = (
   repository: Repository,
   manifest: Manifest.Manifest

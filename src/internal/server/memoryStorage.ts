@@ -41,7 +41,7 @@ const upload = (store: MemoryRegistry, name: string): Upload => {
           })
         }
         const bytes = concat(parts.splice(0))
-        // S-02: it can be had by either digest.
+        // It can be had by either digest.
         store.adopt(name, actual, bytes)
         return Effect.void
       }),

@@ -1,5 +1,5 @@
 /**
- * Upload sessions: POST, PATCH, PUT, GET, DELETE, and mounts (S-10 to S-15).
+ * Upload sessions: POST, PATCH, PUT, GET, DELETE, and mounts (distribution-spec, "Pushing blobs").
  *
  * @internal
  */
@@ -50,7 +50,7 @@ export const absolute = (quirks: Quirks, exchange: Exchange, path: string): stri
 
 /**
  * What a client must hand back byte for byte: one that takes the query apart and puts it together again turns `%20` to
- * `+` or `~` to `%7E` (R-043).
+ * `+` or `~` to `%7E` (distribution-spec, "POST then PUT").
  */
 const state = (session: Session): string => `_state=${session.id.slice(0, 8)}~%20${session.serial}`
 
@@ -193,7 +193,10 @@ const find = (
     : refuse(400, "BLOB_UPLOAD_INVALID", "the query of the Location must be handed back as it was given")
 }
 
-/** Takes in a chunk. One that does not fit is refused with the state of the session, which stays (S-12). */
+/**
+ * Takes in a chunk. One that does not fit is refused with the state of the session, which stays (distribution-spec,
+ * "Pushing a blob in chunks").
+ */
 const append = (context: Context, exchange: Exchange, session: Session): Effect.Effect<void, HandlerError> =>
   Effect.gen(function*() {
     const { options, quirks } = context
