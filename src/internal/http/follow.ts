@@ -132,8 +132,8 @@ export const follow = <E, A>(
   type Step =
     | { readonly _tag: "End"; readonly result: A; readonly isOver: boolean }
     | ({ readonly _tag: "Onward" } & Next)
-  const { open, secrets } = journey.host
-  const confided = Object.entries(journey.own).flatMap(([name, value]) => open.has(name) ? [] : [value])
+  const { publicHeaders, secrets } = journey.host
+  const confided = Object.entries(journey.own).flatMap(([name, value]) => publicHeaders.has(name) ? [] : [value])
   const fate = (step: Step): Fate => step._tag === "Onward" || step.isOver ? "Over" : keep(step.result) ?? "Close"
   const hop = (
     outgoing: Outgoing<E>,

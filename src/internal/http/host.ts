@@ -24,7 +24,7 @@ export interface Host {
   /** Headers for its own origin only. Values may be secret. */
   readonly headers: Readonly<Record<string, string>>
   /** Names of those headers whose values are no secret. */
-  readonly open: ReadonlySet<string>
+  readonly publicHeaders: ReadonlySet<string>
   /** What must not be shown of what it, or its token server, says. */
   readonly secrets: Secrets.Secrets
   /** How many bodies move from or to it at once. */
@@ -81,7 +81,7 @@ const isRandom = (value: string): boolean =>
 
 const readHeaders = Effect.fnUntraced(function*(registry: string, options: RegistryConfig.HostOptions | undefined) {
   const headers: Record<string, string> = {}
-  const open = new Set<string>()
+  const publicHeaders = new Set<string>()
   for (const [name, value] of Object.entries(options?.headers ?? {})) {
     const field = `headers of ${registry}`
     const text = Redacted.isRedacted(value) ? Redacted.value(value) : value
@@ -92,11 +92,12 @@ const readHeaders = Effect.fnUntraced(function*(registry: string, options: Regis
     if (typeof text !== "string" || !isHeaderValue(text)) {
       return yield* invalid(field, `the value of ${name} holds a character that a header cannot have`)
     }
-    headers[name.toLowerCase()] = text
-    if (Redacted.isRedacted(value) || secretName.test(name) || isRandom(text)) open.delete(name.toLowerCase())
-    else open.add(name.toLowerCase())
+    const key = name.toLowerCase()
+    headers[key] = text
+    if (Redacted.isRedacted(value) || secretName.test(name) || isRandom(text)) publicHeaders.delete(key)
+    else publicHeaders.add(key)
   }
-  return { headers, open }
+  return { headers, publicHeaders }
 })
 
 /**
@@ -115,7 +116,7 @@ export const make = Effect.fnUntraced(function*(
   }
   const { hostname } = new URL(`https://${address}`)
   const plain = options?.plainHttp ?? isLoopback(hostname)
-  const { headers, open } = yield* readHeaders(registry, options)
+  const { headers, publicHeaders } = yield* readHeaders(registry, options)
   const { origin } = new URL(`${plain ? "http" : "https"}://${address}`)
   return {
     registry,
@@ -123,7 +124,7 @@ export const make = Effect.fnUntraced(function*(
     secure: !plain,
     principal: { origin, hostname, allowPrivate: options?.allowPrivate, places: undefined },
     headers,
-    open,
+    publicHeaders,
     secrets: Secrets.make(origin),
     concurrency: options?.concurrency ?? defaultConcurrency
   }

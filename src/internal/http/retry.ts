@@ -148,7 +148,7 @@ export const retrying = <A, E, R>(
         (now) =>
           Effect.flatMap(policy.schedule.step(now, failedTry, state), ([next, _, decision]) => {
             if (ScheduleDecision.isDone(decision)) return Effect.failCause(failed.cause)
-            // In whole milliseconds: the clock of tests has no other times in nanoseconds.
+            // In whole milliseconds: after a fraction of one, TestClock fails to tell the time in nanoseconds.
             const own = Duration.millis(Math.max(0, Math.ceil(ScheduleIntervals.start(decision.intervals) - now)))
             const delay = asked === undefined ? own : Duration.max(own, asked)
             return Effect.logWarning(`${whatFailed(failed, about)}; next try in ${seconds(delay)}`)

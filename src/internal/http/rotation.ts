@@ -69,7 +69,7 @@ export const make = (
         })
       })
       if (chain.rotates === false) return now
-      // Who waited for the first answer only needs no turn after it.
+      // Those who waited only for the first answer need no turn after it.
       const inTurn = chain.turns.run(
         Effect.suspend(() => chain.rotates === false ? Effect.succeed(undefined) : now)
       )

@@ -152,8 +152,8 @@ const isLost = (error: Failure): boolean => error._tag === "UnexpectedStatus" &&
 const isRefusal = (error: Failure): boolean => error._tag === "UnexpectedStatus" && !isTrouble(error)
 
 /**
- * Whether a failed step is the first PUT of the whole blob that is 404. It is no failure yet: there is another way. That a
- * session is lost says nothing of the way, but for the second time.
+ * Whether a failed step is the first PUT of the whole blob that is 404. It is no failure yet: there is another way. A
+ * lost session says nothing about the way, unless the session before it was lost as well.
  */
 const fallsBack = <E>(upload: Upload<E>, { error, method, whole }: Failed): boolean => {
   if (isLost(error) && upload.failures === 0) return false

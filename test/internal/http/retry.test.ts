@@ -92,7 +92,7 @@ describe("retry", () => {
       }
     }))
 
-  it.effect("waits for whole milliseconds, as the clock of tests has no other times in nanoseconds", () =>
+  it.effect("waits for whole milliseconds, as TestClock fails after a fraction of one", () =>
     Effect.gen(function*() {
       const { retries } = yield* run([{ status: 503 }])
       const delays = retries.map((retry) => Duration.toMillis(retry.delay))

@@ -35,7 +35,7 @@ describe("pause", () => {
       }
     }))
 
-  it.effect("lasts for whole milliseconds, as the clock of tests has no other times in nanoseconds", () =>
+  it.effect("lasts for whole milliseconds, as TestClock fails after a fraction of one", () =>
     Effect.gen(function*() {
       const delays: Array<number> = []
       const remote = yield* remoteOf({

@@ -308,52 +308,27 @@ describe("an upload of unknown length", () => {
 describe("an upload in chunks", () => {
   const taken = opened()
 
-  it.effect("starts over when the session has more than was sent", () =>
-    Effect.gen(function*() {
-      const { repository, seen } = yield* script([
-        opened(),
-        { status: 500 },
-        stands(599),
-        cancelled,
-        opened("/up/2"),
-        taken,
-        taken,
-        created
-      ], { config: chunked })
-      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
-      assert.deepStrictEqual(methods(seen), ["POST", "PATCH", "GET", "DELETE", "POST", "PATCH", "PATCH", "PUT"])
-      const sent = seen.slice(5).map(({ body }) => body)
-      assert.deepStrictEqual(Array.from(Buffer.concat(sent)), Array.from(bytes))
-    }))
-
-  it.effect("starts over when the session has less than was acknowledged", () =>
-    Effect.gen(function*() {
-      const { repository, seen } = yield* script([
-        opened(),
-        taken,
-        { status: 500 },
-        stands(199),
-        cancelled,
-        opened("/up/2"),
-        taken,
-        taken,
-        created
-      ], { config: chunked })
-      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
-      assert.deepStrictEqual(methods(seen), [
-        "POST",
-        "PATCH",
-        "PATCH",
-        "GET",
-        "DELETE",
-        "POST",
-        "PATCH",
-        "PATCH",
-        "PUT"
-      ])
-      const sent = seen.slice(6).map(({ body }) => body)
-      assert.deepStrictEqual(Array.from(Buffer.concat(sent)), Array.from(bytes))
-    }))
+  for (
+    const [when, answers] of [
+      ["the session has more than was sent", [opened(), { status: 500 }, stands(599)]],
+      ["the session has less than was acknowledged", [opened(), taken, { status: 500 }, stands(199)]],
+      [
+        "what went on from an earlier failure is refused",
+        [opened(), taken, { status: 500 }, stands(599), { status: 400 }]
+      ]
+    ] as const
+  ) {
+    it.effect(`starts over when ${when}`, () =>
+      Effect.gen(function*() {
+        const again = [cancelled, opened("/up/2"), taken, taken, created]
+        const { repository, seen } = yield* script([...answers, ...again], { config: chunked })
+        assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
+        const last = seen.slice(answers.length)
+        assert.deepStrictEqual(methods(last), ["DELETE", "POST", "PATCH", "PATCH", "PUT"])
+        const sent = last.slice(2).map(({ body }) => body)
+        assert.deepStrictEqual(Array.from(Buffer.concat(sent)), Array.from(bytes))
+      }))
+  }
 
   it.effect("closes a session that has the last chunk, too, with an empty PUT", () =>
     Effect.gen(function*() {
@@ -367,25 +342,6 @@ describe("an upload in chunks", () => {
       assert.strictEqual(lines()[5], `PUT ${origin}/up/1?${parameter}`)
       assert.strictEqual(seen[5]?.body.byteLength, 0)
       assert.isUndefined(seen[5]?.headers["content-range"])
-    }))
-
-  it.effect("starts over when what went on from an earlier failure is refused", () =>
-    Effect.gen(function*() {
-      const { repository, seen } = yield* script([
-        opened(),
-        taken,
-        { status: 500 },
-        stands(599),
-        { status: 400 },
-        cancelled,
-        opened("/up/2"),
-        taken,
-        taken,
-        created
-      ], { config: chunked })
-      assert.strictEqual(yield* good(repository.putBlob(blob, content)), "Uploaded")
-      const sent = seen.slice(7).map(({ body }) => body)
-      assert.deepStrictEqual(Array.from(Buffer.concat(sent)), Array.from(bytes))
     }))
 
   it.effect("does not accept that the registry stored something else", () =>
