@@ -363,23 +363,7 @@ export class StorageError extends Schema.TaggedError<StorageError>("effect-oci/R
  * @since 0.1.0
  * @category errors
  */
-export type RegistryError =
-  | Unauthorized
-  | Denied
-  | RateLimited
-  | DigestMismatch
-  | SizeMismatch
-  | ManifestInvalid
-  | UnsupportedMediaType
-  | UploadInvalid
-  | UnexpectedStatus
-  | TransportError
-  | CredentialsError
-  | NotAnImage
-  | NotAnIndex
-  | InvalidInput
-  | AlreadyExists
-  | StorageError
+export type RegistryError = typeof RegistryError.Type
 
 /**
  * The schema of the union, for those who store or send errors.
